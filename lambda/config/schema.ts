@@ -1,0 +1,294 @@
+/**
+ * The shape of hotspare.json: keys, units, limits, defaults. The published JSON Schema is made from this file.
+ *
+ * Each check's message is its mend: what to write instead. What concerns several keys at once is in relations.ts. Descriptions
+ * end up in the JSON Schema, where editors show them, and in the mend for a key that is missing.
+ */
+import * as v from 'valibot'
+
+/** Names of pairs and servers: they stand in the ledger, in SQL and in metric dimensions. */
+const nameMend = 'use 1 to 32 lower-case letters, digits and hyphens'
+const name = (description: string) =>
+  v.pipe(v.string(nameMend), v.regex(/^[a-z0-9-]{1,32}$/, nameMend), v.description(description))
+
+/** A text that may not be empty. */
+const text = (description: string) => {
+  const mend = `give a text: ${lowerFirst(description)}`
+  return v.pipe(v.string(mend), v.minLength(1, mend), v.maxLength(2048, mend), v.description(description))
+}
+
+const matching = (pattern: RegExp, mend: string, description: string) =>
+  v.pipe(v.string(mend), v.regex(pattern, mend), v.description(description))
+
+const whole = (unit: string, least: number, most: number, description: string) => {
+  const mend = `give a whole number from ${least} to ${most} (${unit})`
+  return v.pipe(
+    v.number(mend),
+    v.integer(mend),
+    v.minValue(least, mend),
+    v.maxValue(most, mend),
+    v.description(description),
+  )
+}
+
+const oneOf = <const T extends readonly string[]>(values: T, description: string) =>
+  v.pipe(
+    v.picklist(values, `use ${values.map((value) => `"${value}"`).join(' or ')}`),
+    v.description(description),
+  )
+
+/** The mend wherever something else stands in the place of an object. */
+export const objectMend = 'give an object in braces, { "key": ... }'
+
+const hostPattern = /^[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?$|^::[0-9a-f]*$/
+const hostMend = 'give one IP address or host name, without port, blanks or a trailing dot'
+
+const server = v.pipe(
+  v.strictObject(
+    {
+      host: matching(hostPattern, hostMend, "The server's IP address or name, as the function reaches it"),
+      port: v.optional(whole('port', 1, 65_535, "The server's port for MySQL connections"), 3306),
+      address: v.exactOptional(
+        matching(
+          hostPattern,
+          hostMend,
+          'What the writer record holds when this server is the writer, where it differs from host',
+        ),
+      ),
+    },
+    objectMend,
+  ),
+  v.description('One server of the pair'),
+)
+
+const variablePattern = /^[A-Za-z_][A-Za-z0-9_]*$/
+const variableMend = 'give the name of an environment variable: letters, digits and underscores'
+
+const credentials = v.pipe(
+  v.strictObject(
+    {
+      secretId: v.exactOptional(text('Name or ARN of a secret with the JSON text {"username", "password"}')),
+      usernameEnv: v.exactOptional(
+        matching(variablePattern, variableMend, 'Environment variable that holds the user name'),
+      ),
+      passwordEnv: v.exactOptional(
+        matching(variablePattern, variableMend, 'Environment variable that holds the password'),
+      ),
+    },
+    objectMend,
+  ),
+  v.description('Where the account on the servers comes from: a secret, or two environment variables'),
+)
+
+const tls = v.pipe(
+  v.strictObject(
+    {
+      mode: v.optional(
+        oneOf(['verify-ca', 'disabled'], 'How connections to the servers are encrypted'),
+        'verify-ca',
+      ),
+      caFile: v.exactOptional(
+        text(
+          "PEM file with the certificate authority of the servers' certificates, relative to this configuration",
+        ),
+      ),
+    },
+    objectMend,
+  ),
+  v.description(
+    'How connections to the servers are protected: { "caFile": "ca.pem" }, or { "mode": "disabled" } where the network is trusted',
+  ),
+)
+
+const directory = v.pipe(
+  v.strictObject(
+    {
+      kind: v.pipe(v.literal('route53', 'use "route53"'), v.description('The kind of directory: "route53"')),
+      hostedZoneId: matching(
+        /^Z[A-Z0-9]{1,31}$/,
+        'give the zone\'s id as Route 53 shows it, like "Z0123456789ABC", without "/hostedzone/"',
+        'Id of the hosted zone that holds the writer record',
+      ),
+      writerName: matching(
+        /^(?=.{1,243}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)+$/,
+        'give a full domain name in lower case, without a trailing dot, like "writer.orders.example.com"',
+        'The name that applications connect to',
+      ),
+      recordType: v.optional(oneOf(['A', 'AAAA', 'CNAME'], 'Type of the writer record'), 'A'),
+      ttlSeconds: v.optional(whole('seconds', 1, 300, 'TTL of the writer record, in seconds'), 5),
+    },
+    objectMend,
+  ),
+  v.description('Where the writer record and the ledger are kept'),
+)
+
+const detection = v.pipe(
+  v.strictObject(
+    {
+      probeIntervalMs: v.optional(
+        whole('milliseconds', 100, 10_000, 'Time from one probe to the next, in milliseconds'),
+        1000,
+      ),
+      probeTimeoutMs: v.optional(
+        whole('milliseconds', 100, 10_000, 'How long a probe may take, in milliseconds'),
+        1000,
+      ),
+      refusedProbes: v.optional(whole('probes', 1, 20, 'Refused probes in a row that confirm a death'), 3),
+      silentProbes: v.optional(
+        whole('probes', 2, 60, 'Failed probes in a row, of any kind, that confirm a death'),
+        3,
+      ),
+      freshnessMs: v.optional(
+        whole(
+          'milliseconds',
+          1000,
+          600_000,
+          "How old the spare's newest heartbeat may be when the writer dies, in milliseconds",
+        ),
+        15_000,
+      ),
+    },
+    objectMend,
+  ),
+  v.description("How a writer's death is confirmed"),
+)
+
+const essentials = ['skip-replica-start', 'closed-at-boot'] as const
+
+const failover = v.pipe(
+  v.strictObject(
+    {
+      mode: v.optional(
+        oneOf(
+          ['automatic', 'alert', 'observe'],
+          'automatic: fail over. alert: a person decides. observe: decide and report, never act',
+        ),
+        'automatic',
+      ),
+      catchUpTimeoutMs: v.optional(
+        whole(
+          'milliseconds',
+          1000,
+          3_600_000,
+          'How long the spare may take to apply what it received, in milliseconds',
+        ),
+        60_000,
+      ),
+      cooldownMs: v.optional(
+        whole(
+          'milliseconds',
+          0,
+          604_800_000,
+          'Time after a completed failover without another automatic one, in milliseconds',
+        ),
+        3_600_000,
+      ),
+      onStall: v.optional(
+        oneOf(['alert', 'failover'], 'What to do about a writer that answers but cannot commit'),
+        'alert',
+      ),
+      acceptMissing: v.optional(
+        v.pipe(
+          v.array(
+            oneOf(essentials, 'An essential setting that may be missing'),
+            `give a list, like ["${essentials[0]}"]`,
+          ),
+          v.description('Essentials that automatic failover goes without'),
+        ),
+        [],
+      ),
+    },
+    objectMend,
+  ),
+  v.description('Unplanned failover'),
+)
+
+const switchover = v.pipe(
+  v.strictObject(
+    {
+      writeBlockMs: v.optional(
+        whole(
+          'milliseconds',
+          1000,
+          60_000,
+          'How long nobody may be able to write in a switchover, in milliseconds; past it, it is undone',
+        ),
+        5000,
+      ),
+      longTransactionMs: v.optional(
+        whole(
+          'milliseconds',
+          100,
+          3_600_000,
+          'A transaction open for longer than this makes a switchover refuse, in milliseconds',
+        ),
+        2000,
+      ),
+    },
+    objectMend,
+  ),
+  v.description('Planned switchover'),
+)
+
+const pair = v.pipe(
+  v.strictObject(
+    {
+      servers: v.pipe(
+        v.record(name('Name of the server'), server, objectMend),
+        v.minEntries(2, 'give exactly two servers'),
+        v.maxEntries(2, 'give exactly two servers'),
+        v.description('The two servers, by name'),
+      ),
+      credentials,
+      tls,
+      directory,
+      detection: v.optional(detection, {}),
+      failover: v.optional(failover, {}),
+      switchover: v.optional(switchover, {}),
+    },
+    objectMend,
+  ),
+  v.description('One pair of servers that replicate from each other'),
+)
+
+const alerts = v.pipe(
+  v.strictObject(
+    {
+      topicArn: matching(
+        /^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}$/,
+        'give the ARN of a standard SNS topic, like "arn:aws:sns:eu-west-1:123456789012:hotspare"',
+        'ARN of the SNS topic that alerts go to',
+      ),
+    },
+    objectMend,
+  ),
+  v.description('Who is told'),
+)
+
+export const configurationSchema = v.pipe(
+  v.strictObject(
+    {
+      $schema: v.exactOptional(text('Where editors find the JSON Schema of this file')),
+      pairs: v.pipe(
+        v.record(name('Name of the pair'), pair, objectMend),
+        v.minEntries(1, 'give at least one pair'),
+        v.description('The pairs to watch, by name'),
+      ),
+      alerts: v.exactOptional(alerts),
+    },
+    objectMend,
+  ),
+  v.title('Hotspare configuration'),
+  v.description('Which pairs of MySQL servers Hotspare watches, and how'),
+)
+
+/** Schemas whose keys depend on each other, for the generator of the JSON Schema. */
+export const dependentSchemas = { credentials, tls }
+
+/** The file's content with all defaults filled in. */
+export type ConfigurationContent = v.InferOutput<typeof configurationSchema>
+export type PairContent = v.InferOutput<typeof pair>
+
+function lowerFirst(sentence: string): string {
+  return sentence.charAt(0).toLowerCase() + sentence.slice(1)
+}

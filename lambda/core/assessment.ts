@@ -1,0 +1,180 @@
+/**
+ * What one look means, worked out once for all rows: who is named, who answers, what the witness says, whose claim stands.
+ * The rows only combine these.
+ */
+import { lostByNamed, uninspected, withoutOurs } from './compare.ts'
+import { type Claim, type Ledger, parseLedger } from './ledger.ts'
+import type { ClaimMemory, Memory, ServerMemory } from './memory.ts'
+import type { Policy } from './policy.ts'
+import { caughtUp, possiblyShort, provenFresh } from './spare.ts'
+import { type Testimony, testimony } from './witness.ts'
+import type { Answer, DirectoryRead, ServerName, ServerView, World } from './world.ts'
+import { type Health, health } from './writer.ts'
+
+export interface Assessment {
+  readonly memory: Memory
+  readonly world: World
+  readonly policy: Policy
+  readonly now: number
+  /** Null if there is no ledger, or none that can be understood; then `ledgerProblem` says why. */
+  readonly ledger: Ledger | null
+  readonly ledgerProblem: string | null
+  /** What this very look read of the directory, if it did and could. */
+  readonly freshDirectory: DirectoryRead | null
+  readonly named: Side
+  readonly spare: Side
+  readonly claim: ClaimState
+  readonly witness: Testimony | null
+}
+
+export interface Side {
+  readonly name: ServerName
+  readonly view: ServerView
+  readonly memory: ServerMemory
+  readonly health: Health
+  /** The facts of this look; null if it doesn't answer. */
+  readonly answer: Answer | null
+}
+
+export type ClaimState =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'other'; readonly claim: Claim; readonly expired: boolean; readonly seenForMs: number }
+  | { readonly kind: 'mine'; readonly claim: Claim; readonly ours: ClaimMemory; readonly remainingMs: number }
+
+export function assess(memory: Memory, world: World, now: number): Assessment {
+  const names = Object.keys(world.policy.servers)
+  const parsed = memory.ledger.text === null ? null : parseLedger(memory.ledger.text)
+  const ledger = typeof parsed === 'string' ? null : parsed
+  const namedName = ledger !== null && names.includes(ledger.writer) ? ledger.writer : (names[0] ?? '')
+  const side = (name: ServerName): Side => {
+    const view = world.servers[name] as ServerView
+    const serverMemory = memory.servers[name] as ServerMemory
+    return {
+      name,
+      view,
+      memory: serverMemory,
+      health: health(view, serverMemory, world.policy),
+      answer: view.answer,
+    }
+  }
+  const named = side(namedName)
+  const spare = side(names.find((name) => name !== namedName) ?? '')
+  return {
+    memory,
+    world,
+    policy: world.policy,
+    now,
+    ledger,
+    ledgerProblem: typeof parsed === 'string' ? parsed : null,
+    freshDirectory: world.directory?.state === 'read' ? world.directory : null,
+    named,
+    spare,
+    claim: claimState(ledger?.claim ?? null, memory, world, now),
+    witness:
+      spare.answer === null || named.memory.failingSinceMs === null
+        ? null
+        : testimony(spare.answer, spare.memory, named.memory.failingSinceMs, now),
+  }
+}
+
+function claimState(claim: Claim | null, memory: Memory, world: World, now: number): ClaimState {
+  if (claim === null) return { kind: 'none' }
+  const { ledger, ours } = memory
+  if (claim.who === world.who && ours !== null) {
+    // Counted from before the swap was sent: the earliest moment from which others may count.
+    const startedAtMs = ledger.sent?.text === ledger.text ? ledger.sent.startedAtMs : ledger.unchangedSinceMs
+    return { kind: 'mine', claim, ours, remainingMs: startedAtMs + claim.lengthMs - now }
+  }
+  // Only a reading later than the whole length proves that it stood unchanged for that long.
+  const seenForMs = (ledger.readAtMs ?? 0) - ledger.unchangedSinceMs
+  return { kind: 'other', claim, expired: seenForMs >= claim.lengthMs, seenForMs }
+}
+
+export function isOpen(side: Side): boolean {
+  return side.answer !== null && !side.answer.closed
+}
+
+export function isClosed(side: Side): boolean {
+  return side.answer?.closed === true
+}
+
+/** The writer is dead by our own probes and by the witness (must 2). */
+export function confirmedDead(a: Assessment): boolean {
+  return a.named.health === 'dead' && (a.witness === 'lost' || a.witness === 'silent')
+}
+
+/** Why the spare may not take over now, most serious first; null if it may. Must 2, but for the death itself. */
+export function unfit(a: Assessment): Unfitness | null {
+  const { policy, ledger, memory, now } = a
+  const answer = a.spare.answer
+  if (answer === null || ledger === null) return 'silent'
+  if (ledger.holds.includes(a.spare.name)) return 'held'
+  if (answer.channel === null) return 'not-a-replica'
+  if (answer.heartbeat === 'no-table' || answer.heartbeat === 'no-row') return 'not-armed'
+  const accepts = policy.failover.acceptMissing.includes('skip-replica-start')
+  if (!accepts && (!answer.skipsReplicaStart || a.named.memory.known?.skipsReplicaStart === false))
+    return 'not-armed'
+  const claim = a.claim.kind === 'none' ? null : a.claim.claim
+  if (!provenFresh(answer, a.named.memory, memory, policy, claim, now))
+    return a.named.memory.lastAnswerAtMs === null ? 'freshness-unproven' : 'stale'
+  if (possiblyShort(answer)) return 'possibly-short'
+  if (answer.channel.applierErrno !== 0) return 'applier-broken'
+  if (errantOnSpare(a) !== '') return 'errant'
+  return null
+}
+
+export type Unfitness =
+  | 'silent'
+  | 'held'
+  | 'not-a-replica'
+  | 'not-armed'
+  | 'freshness-unproven'
+  | 'stale'
+  | 'possibly-short'
+  | 'applier-broken'
+  | 'errant'
+
+/** What the spare alone has and must not, as two looks agree; without what touched only Hotspare's schema and what the named lost. */
+export function errantOnSpare(a: Assessment): string {
+  const { comparison } = a.memory
+  if (comparison?.server !== a.spare.name || comparison.looks < 2 || comparison.alone === '') return ''
+  if (lostByWriter(a) !== '') return ''
+  return withoutOurs(comparison.alone, a.memory)
+}
+
+/** What the spare lacks of its own origin (T31), as two looks agree. */
+export function lackedBySpare(a: Assessment): string {
+  const { comparison } = a.memory
+  return comparison?.server === a.spare.name && comparison.looks >= 2 ? comparison.lacks : ''
+}
+
+/** What the named server must have had and no longer has (R8); empty if it can't be told now. */
+export function lostByWriter(a: Assessment): string {
+  if (a.named.answer === null || a.spare.answer === null || a.ledger === null) return ''
+  return withoutOurs(lostByNamed(a.named.answer, a.spare.answer, a.ledger), a.memory)
+}
+
+/** GTIDs of the spare whose tables are still to be looked up before it is judged. */
+export function toInspect(a: Assessment): string {
+  const { comparison } = a.memory
+  if (a.spare.answer === null || comparison?.server !== a.spare.name) return ''
+  return uninspected(comparison.alone, a.memory)
+}
+
+/** By its own clock, and the heartbeat was written by that clock too: it has started since it last was the open writer. */
+export function restartedSinceWriting(answer: Answer): boolean {
+  return (
+    typeof answer.heartbeat === 'string' || answer.startedClockMs > answer.heartbeat.writtenClockMs - 1000
+  )
+}
+
+/** The target still is the process that it was when we first saw it under this claim. */
+export function targetRestarted(a: Assessment, target: Side): boolean {
+  if (a.claim.kind !== 'mine' || target.answer === null || a.claim.ours.targetStartedClockMs === null)
+    return false
+  return Math.abs(target.answer.startedClockMs - a.claim.ours.targetStartedClockMs) > 2000
+}
+
+export function applied(side: Side): boolean {
+  return side.answer !== null && caughtUp(side.answer)
+}

@@ -1,0 +1,176 @@
+/**
+ * What an invocation remembers from look to look: evidence, never plans. Plain data, so that a logged memory and a logged world
+ * replay a decision. Nothing here outlives the invocation; what has to is in the ledger or on the servers.
+ */
+import type { Policy } from './policy.ts'
+import type { Risk } from './risk.ts'
+import type { SwapStep } from './step.ts'
+import type { HeartbeatRow, ServerName, WriterRecord } from './world.ts'
+
+export interface Memory {
+  readonly startedAtMs: number
+  /** When this watch began, by the function's wall clock; stands in the heartbeat row. */
+  readonly watchSinceClockMs: number
+  readonly servers: Readonly<Record<ServerName, ServerMemory>>
+  readonly ledger: LedgerMemory
+  /** What was done under our own claim; null while we hold none. */
+  readonly ours: ClaimMemory | null
+  /** When the spare was last seen to replicate well while the writer answered. */
+  readonly replicatingAtMs: number | null
+  /** Up to when the spare is known to have received everything that the writer had committed. */
+  readonly coveredAtMs: number | null
+  /** The writer's commits a second, as seen lately. */
+  readonly commitsPerSecond: number
+  /** What only the spare has, seen in the same form in `looks` looks in a row. */
+  readonly comparison: Comparison | null
+  /** Tables of single transactions, as far as they were looked up: GTID to `schema.table`s. */
+  readonly inspected: Readonly<Record<string, readonly string[]>>
+  /** What a failover would lose, as last measured before the spare was opened. */
+  readonly risk: Risk | null
+  readonly timeline: readonly Mark[]
+  /** The swap of the writer that this invocation itself made. */
+  readonly moved: Move | null
+  /** Keys of messages that were sent. */
+  readonly told: readonly string[]
+  /** When an expired claim was last taken over, ours or another's. */
+  readonly tookOverAtMs: number | null
+}
+
+export interface ServerMemory {
+  /** Probes in a row that failed in this way since the last answer. */
+  readonly refused: number
+  readonly silent: number
+  /** When the first of them began (or the guard connection closed); null while it answers. */
+  readonly failingSinceMs: number | null
+  readonly lastAnswerAtMs: number | null
+  /** The last probe's complaint, if the server answered with one. */
+  readonly ailment: {
+    readonly outcome: 'sick' | 'untrusted'
+    readonly errno: number | null
+    readonly message: string
+  } | null
+  /** From the last answer. */
+  readonly known: Known | null
+  /** What moves while its source lives, as one text; and when it last did. */
+  readonly channelMark: string
+  readonly channelMovedAtMs: number | null
+}
+
+export interface Known {
+  readonly uuid: string
+  readonly executed: string
+  readonly count: number
+  readonly readAtMs: number
+  readonly startedClockMs: number
+  readonly skipsReplicaStart: boolean
+  readonly closed: boolean
+  readonly version: string
+  readonly heartbeat: HeartbeatRow | null
+}
+
+export interface LedgerMemory {
+  /** unread: never. stale: a swap was refused or nobody knows what became of it: read before anything else. */
+  readonly state: 'unread' | 'known' | 'stale'
+  readonly text: string | null
+  readonly record: WriterRecord | null
+  readonly readAtMs: number | null
+  /** Since when we have known this very text. */
+  readonly unchangedSinceMs: number
+  /** The highest revision seen or sent: the next swap goes above it (R2, R6). */
+  readonly revisionMax: number
+  /** The last swap we sent. */
+  readonly sent: {
+    readonly text: string
+    readonly purpose: SwapStep['purpose']
+    readonly startedAtMs: number
+  } | null
+  /** The last reading failed; null once one succeeded. */
+  readonly failure: { readonly kind: string; readonly message: string; readonly sinceMs: number } | null
+}
+
+export interface ClaimMemory {
+  readonly takenAtMs: number
+  /** This invocation itself confirmed the death under this claim; not inherited by who takes over (R10). */
+  readonly proven: boolean
+  /** How far other sessions of Hotspare were killed on each server (R4). */
+  readonly swept: Readonly<Record<ServerName, 'claimed' | 'opening'>>
+  /** The opening statement sent last, and when its end has passed for sure. */
+  readonly opening: {
+    readonly server: ServerName
+    readonly endsAtMs: number
+    readonly settled: boolean
+  } | null
+  readonly reconnected: boolean
+  readonly catchingUpSinceMs: number | null
+  /** When the target had started, as first seen under this claim; it must not have restarted since. */
+  readonly targetStartedClockMs: number | null
+}
+
+export interface Comparison {
+  readonly server: ServerName
+  /** GTID set that the spare has and the writer lacks. */
+  readonly alone: string
+  /** GTID set of the spare's own origin that the writer has and the spare lacks. */
+  readonly lacks: string
+  readonly looks: number
+}
+
+export interface Mark {
+  readonly what:
+    | 'lastAnswer'
+    | 'detected'
+    | 'confirmed'
+    | 'claimed'
+    | 'caughtUp'
+    | 'opened'
+    | 'moved'
+    | 'writable'
+    | 'visible'
+  readonly atMs: number
+}
+
+export interface Move {
+  readonly from: ServerName
+  readonly to: ServerName
+  readonly changeId: string | null
+  readonly closeQueued: boolean
+}
+
+export function newMemory(policy: Policy, now: number, watchSinceClockMs: number): Memory {
+  const blank: ServerMemory = {
+    refused: 0,
+    silent: 0,
+    failingSinceMs: null,
+    lastAnswerAtMs: null,
+    ailment: null,
+    known: null,
+    channelMark: '',
+    channelMovedAtMs: null,
+  }
+  return {
+    startedAtMs: now,
+    watchSinceClockMs,
+    servers: Object.fromEntries(Object.keys(policy.servers).map((name) => [name, blank])),
+    ledger: {
+      state: 'unread',
+      text: null,
+      record: null,
+      readAtMs: null,
+      unchangedSinceMs: now,
+      revisionMax: 0,
+      sent: null,
+      failure: null,
+    },
+    ours: null,
+    replicatingAtMs: null,
+    coveredAtMs: null,
+    commitsPerSecond: 0,
+    comparison: null,
+    inspected: {},
+    risk: null,
+    timeline: [],
+    moved: null,
+    told: [],
+    tookOverAtMs: null,
+  }
+}

@@ -1,0 +1,216 @@
+/**
+ * Messages for people: what happened, can anybody write, is data at risk, what to do now; plain text for three in the morning.
+ * Each event is told once in an invocation; steady conditions are metrics, whose alarms de-duplicate them.
+ */
+import type { Assessment } from './assessment.ts'
+import { members } from './gtid-set.ts'
+import type { Mark } from './memory.ts'
+import type { Risk } from './risk.ts'
+import type { Severity, Situation } from './situation.ts'
+
+/** What a row asks to be told. */
+export interface Tell {
+  readonly event: string
+  readonly severity: Severity
+  readonly key: string
+}
+
+export interface Message {
+  readonly pair: string
+  readonly event: string
+  readonly severity: Severity
+  /** At most 100 ASCII characters. */
+  readonly subject: string
+  readonly body: string
+}
+
+export function tell(a: Assessment, event: string, severity: Severity): Tell {
+  return { event, severity, key: `${event}/${a.ledger?.epoch ?? 0}/${a.named.name}` }
+}
+
+/** Things that happened, which no row has to watch for: told when memory first shows them. */
+export function milestones(a: Assessment): Tell[] {
+  const tells: Tell[] = []
+  const reached = (what: Mark['what']) => a.memory.timeline.find((mark) => mark.what === what)
+  const { moved, ledger } = a.memory
+  if (moved !== null) {
+    const sinceMovedMs = a.now - (reached('moved')?.atMs ?? a.now)
+    if (reached('writable') || sinceMovedMs > WRITABLE_WAIT_MS) tells.push(tell(a, 'failed-over', 'critical'))
+    if (reached('visible')) tells.push(tell(a, 'failover-visible', 'info'))
+    else if (sinceMovedMs > VISIBLE_LATE_MS) tells.push(tell(a, 'failover-not-visible', 'critical'))
+  }
+  if (ledger.sent?.purpose === 'adopt' && ledger.sent.text === ledger.text)
+    tells.push(tell(a, 'adopted', 'info'))
+  return tells
+}
+
+const WRITABLE_WAIT_MS = 2000
+const VISIBLE_LATE_MS = 90_000
+
+export function compose(a: Assessment, told: Tell, situation: Situation): Message {
+  const { pair } = a.policy
+  const written = BODIES[told.event]?.(a, situation) ?? general(a, told.event, situation)
+  const lines = [
+    ...written.lines,
+    '',
+    `Pair ${pair}, epoch ${a.ledger?.epoch ?? '(none)'}, situation ${situation.code}, invocation ${a.world.who}.`,
+    `Time ${new Date(a.world.wallClockMs).toISOString()} (the function's clock).`,
+  ]
+  return {
+    pair,
+    event: told.event,
+    severity: told.severity,
+    subject: `[hotspare] ${pair}: ${written.subject}`.slice(0, 100),
+    body: lines.join('\n'),
+  }
+}
+
+interface Written {
+  readonly subject: string
+  readonly lines: readonly string[]
+}
+
+const SUBJECTS: Readonly<Record<string, (a: Assessment) => string>> = {
+  'not-adopted': () => 'not watched yet, a person has to settle who the writer is',
+  'directory-unreachable': () => 'Route 53 cannot be read, no failover is possible',
+  'ledger-unreadable': () => 'the ledger cannot be understood, no failover is possible',
+  'record-disagrees': (a) => `${a.policy.record.name} does not point at the writer`,
+  blind: () => 'neither server answers',
+  'second-server-open': (a) => `${a.spare.name} was open beside the writer and is closed`,
+  'writer-closed': (a) => `NOT WRITABLE, ${a.named.name} is closed`,
+  'writer-restarted': (a) => `${a.named.name} restarted and is opened again`,
+  'writer-reopened': (a) => `${a.named.name} is open again, no failover`,
+  'writer-sick': (a) => `${a.named.name} answers with errors, no failover`,
+  'writer-partitioned': (a) => `${a.named.name} lives but does not answer us, no failover`,
+  'writer-stalled': (a) => `NOT WRITABLE, ${a.named.name} cannot commit`,
+  'failover-refused': (a) => `NOT WRITABLE, ${a.named.name} is down and there is no failover`,
+  'failover-abandoned': (a) => `${a.named.name} came back, no failover`,
+  'old-writer-returned': (a) => `${a.spare.name} is back, closed, nothing lost`,
+}
+
+const DATA_AT_RISK: Readonly<Record<string, string>> = {
+  blind: 'Unknown: nothing can be seen.',
+  'second-server-open':
+    'Possibly: writes that the second server took are compared next; what only it has is listed in a message.',
+}
+
+function general(a: Assessment, event: string, situation: Situation): Written {
+  const lines = [
+    situation.because,
+    '',
+    `Can anybody write?  ${writable(a)}`,
+    `Is data at risk?    ${DATA_AT_RISK[event] ?? 'Nothing was lost by what Hotspare did.'}`,
+    `What now?           ${situation.advice === '' ? 'Nothing has to be done by hand.' : situation.advice}`,
+  ]
+  return { subject: SUBJECTS[event]?.(a) ?? situation.code, lines }
+}
+
+function writable(a: Assessment): string {
+  if (a.named.answer === null)
+    return `Not that we can see: ${a.named.name} is the writer and does not answer us.`
+  return a.named.answer.closed ? `No: ${a.named.name} is the writer and closed.` : `Yes, on ${a.named.name}.`
+}
+
+const BODIES: Readonly<Record<string, (a: Assessment, situation: Situation) => Written>> = {
+  adopted: (a) => ({
+    subject: `watched from now on, ${a.named.name} is the writer`,
+    lines: [
+      `${a.named.name} is the writer of epoch 1, ${a.spare.name} the spare; ${a.policy.record.name} holds ${a.policy.servers[a.named.name]?.address}.`,
+      'Automatic failover is armed once a heartbeat has been written and applied.',
+    ],
+  }),
+  'failed-over': failedOver,
+  'failover-visible': (a) => ({
+    subject: `every name server now answers ${a.named.name}`,
+    lines: [
+      `${a.policy.record.name} resolves to ${a.policy.servers[a.named.name]?.address} (${a.named.name}) and Route 53 reports the change in sync.`,
+      `Applications follow when their own caches run out (TTL ${a.policy.record.ttlSeconds} s, and what their pools and runtimes keep).`,
+    ],
+  }),
+  'failover-not-visible': (a) => ({
+    subject: `the name still does not answer ${a.named.name}`,
+    lines: [
+      `${a.policy.record.name} was moved to ${a.named.name} more than ${VISIBLE_LATE_MS / 1000} s ago, and the name servers do not show it yet.`,
+      `Applications may still try the old writer. Check with: dig ${a.policy.record.name} ${a.policy.record.type}`,
+    ],
+  }),
+  'server-held': held,
+}
+
+function failedOver(a: Assessment): Written {
+  const from = a.memory.moved?.from ?? a.spare.name
+  const answer = a.named.answer
+  return {
+    subject: `writer moved from ${from} to ${a.named.name}`,
+    lines: [
+      `${from} died. ${a.named.name} is the writer now; ${a.policy.record.name} holds ${a.policy.servers[a.named.name]?.address}.`,
+      '',
+      `Can anybody write?  ${answer !== null && !answer.closed ? `Yes, on ${a.named.name}.` : 'Not that we can see at this moment.'}`,
+      `Is data at risk?    ${riskInWords(a.memory.risk, from)}`,
+      `Is ${from} harmless? ${fenceInWords(a, from)}`,
+      `What now?           Find out why ${from} died. When it returns it is closed and compared, and a message says what only it has. The pair is unprotected until then.`,
+      '',
+      ...timelineInWords(a),
+    ],
+  }
+}
+
+function riskInWords(risk: Risk | null, from: string): string {
+  if (risk === null || risk.transactionsAtMost === null)
+    return `Unknown: nobody was watching ${from} when it died. When it returns, what only it has is listed.`
+  const window = `commits of its last ${risk.windowMs} ms may be missing, at most about ${risk.transactionsAtMost} at the rate seen`
+  if (risk.missingCount > 0)
+    return `Yes: ${risk.missingCount} transactions seen on ${from} never arrived (${risk.missing.slice(0, 500)}); ${window}.`
+  return risk.transactionsAtMost === 0
+    ? `No transaction is known or expected to be missing (everything seen on ${from} is here; ${risk.windowMs} ms were not seen).`
+    : `Possibly: everything that we saw on ${from} is here; ${window}.`
+}
+
+function fenceInWords(a: Assessment, from: string): string {
+  if (a.spare.answer?.closed === true) return `Yes: ${from} answers and is closed.`
+  const queued =
+    a.memory.moved?.closeQueued === true
+      ? ' A close waits on its open connection for the moment it wakes.'
+      : ''
+  return `FENCE UNCONFIRMED: ${from} does not answer, and no fence is configured. It is closed as soon as it does.${queued}`
+}
+
+function timelineInWords(a: Assessment): string[] {
+  const zero = a.memory.timeline.find(({ what }) => what === 'lastAnswer') ?? a.memory.timeline[0]
+  if (zero === undefined) return []
+  return [
+    `Timeline, ms since ${zero.what === 'lastAnswer' ? 'the last sign of life' : 'the first failed probe'}:`,
+    ...a.memory.timeline
+      .filter(({ what }) => what !== 'lastAnswer')
+      .map(({ what, atMs }) => `  ${what.padEnd(10)} ${Math.round(atMs - zero.atMs)}`),
+  ]
+}
+
+/** How many transactions a message lists one by one; the rest as a set. */
+const LISTED_IN_MESSAGE = 20
+
+function held(a: Assessment, situation: Situation): Written {
+  const { comparison, inspected } = a.memory
+  const alone = comparison?.alone ?? ''
+  const listed = members(alone, LISTED_IN_MESSAGE).map(
+    (gtid) => `  ${gtid}  ${inspected[gtid]?.join(', ') || '(tables unknown)'}`,
+  )
+  return {
+    subject: `${a.spare.name} is held, it and ${a.named.name} differ`,
+    lines: [
+      situation.because,
+      '',
+      `Can anybody write?  ${writable(a)}`,
+      `Is data at risk?    ${alone === '' ? `${a.spare.name} lost transactions of its own; ${a.named.name} has them.` : `What only ${a.spare.name} has is not on ${a.named.name}. It is kept, and stays there until ${a.spare.name} is reseeded.`}`,
+      ...(alone === ''
+        ? ['What now?           Reseed it from the writer.']
+        : [
+            `What now?           Extract it on ${a.spare.name}, decide what to replay, then reseed:`,
+            `                    mysqlbinlog --include-gtids='${alone.slice(0, 1000)}' --base64-output=DECODE-ROWS -v <binary logs>`,
+            '',
+            `Transactions that only ${a.spare.name} has:`,
+            ...listed,
+          ]),
+    ],
+  }
+}

@@ -1,0 +1,40 @@
+/** What the configuration says about one pair, as far as decisions need it. Validated before it gets here; plain data. */
+import type { ServerName } from './world.ts'
+
+export interface Policy {
+  readonly pair: string
+  /** Exactly two. */
+  readonly servers: Readonly<Record<ServerName, ServerPolicy>>
+  readonly record: {
+    readonly name: string
+    readonly type: 'A' | 'AAAA' | 'CNAME'
+    readonly ttlSeconds: number
+  }
+  readonly detection: {
+    readonly probeIntervalMs: number
+    readonly probeTimeoutMs: number
+    /** Refused probes in a row that confirm a death. */
+    readonly refusedProbes: number
+    /** Failed probes in a row, of any kind, that confirm one. */
+    readonly silentProbes: number
+    /** How old the spare's newest heartbeat may be, by its own clock, to prove that it was replicating when the writer died. */
+    readonly freshnessMs: number
+  }
+  readonly failover: {
+    readonly mode: 'automatic' | 'alert' | 'observe'
+    readonly catchUpTimeoutMs: number
+    readonly cooldownMs: number
+    /** Essentials that the configuration goes without, by name. */
+    readonly acceptMissing: readonly Essential[]
+  }
+  readonly switchover: { readonly writeBlockMs: number }
+  /** A claim's length. */
+  readonly claimMs: number
+}
+
+export type Essential = 'skip-replica-start' | 'closed-at-boot'
+
+export interface ServerPolicy {
+  /** What the writer record holds when this server is the writer. */
+  readonly address: string
+}

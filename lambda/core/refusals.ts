@@ -1,0 +1,88 @@
+/** The writer is dead, and yet there is no automatic failover: each reason has its name, its words, and what a person can do. */
+import { type Assessment, confirmedDead, errantOnSpare, type Unfitness, unfit } from './assessment.ts'
+import { tell } from './message.ts'
+import type { Row } from './situation.ts'
+
+const dead = (a: Assessment) => a.named.answer === null && confirmedDead(a)
+const heartbeatAge = (a: Assessment) => {
+  const row = a.spare.answer?.heartbeat
+  return row === undefined || typeof row === 'string' || a.spare.answer === null
+    ? 'none was ever received'
+    : `the newest one it applied is ${((a.spare.answer.clockMs - row.writtenClockMs) / 1000).toFixed(1)} s old`
+}
+const openByHand = (a: Assessment) =>
+  `If you are sure that ${a.named.name} stays down: hotspare failover --pair ${a.policy.pair} --force`
+
+const WORDS: Readonly<Record<Exclude<Unfitness, 'silent'>, (a: Assessment) => string>> = {
+  held: (a) => `${a.spare.name} is held and may not take part until it is released`,
+  'not-a-replica': (a) => `${a.spare.name} is not a replica of ${a.named.name}`,
+  'not-armed': () => 'automatic failover is not armed (heartbeat table, skip_replica_start)',
+  'freshness-unproven': (a) =>
+    `nobody watched when it died, so nothing proves that ${a.spare.name} was up to date (${heartbeatAge(a)})`,
+  stale: (a) => `${a.spare.name} was not replicating well before it died (${heartbeatAge(a)})`,
+  'possibly-short': (a) =>
+    `${a.spare.name} has restarted and no heartbeat written since has been applied: it may lack what it had received before`,
+  'applier-broken': (a) =>
+    `the applier of ${a.spare.name} is stopped by an error (${a.spare.answer?.channel?.applierError})`,
+  errant: (a) => `${a.spare.name} has transactions of its own (${errantOnSpare(a).slice(0, 200)})`,
+}
+
+function refusal(
+  code: string,
+  when: (a: Assessment) => boolean,
+  why: (a: Assessment) => string,
+  force = true,
+): Row {
+  return {
+    code,
+    severity: 'critical',
+    when: (a) => dead(a) && when(a),
+    because: (a) => `${a.named.name} is dead and nobody can write. No failover: ${why(a)}.`,
+    advice: (a) =>
+      force
+        ? `Bring ${a.named.name} back. ${openByHand(a)} ${code}`
+        : `Bring ${a.named.name} back, or ${openByHand(a)} ${code}`,
+    afterMs: 200,
+    readsDirectory: false,
+    tell: (a) => tell(a, 'failover-refused', 'critical'),
+  }
+}
+
+function paused(a: Assessment): boolean {
+  const pause = a.ledger?.pause ?? null
+  if (pause === null) return false
+  return pause.untilClockMs === 0 || (a.spare.answer?.clockMs ?? 0) < pause.untilClockMs
+}
+
+function cooling(a: Assessment): boolean {
+  if (a.ledger?.how !== 'failover' || a.spare.answer === null) return false
+  return a.spare.answer.clockMs - a.ledger.sinceClockMs < a.policy.failover.cooldownMs
+}
+
+export const refusals: readonly Row[] = [
+  refusal(
+    'writer-dead-observed',
+    (a) => a.policy.failover.mode === 'observe',
+    () => 'the configuration says failover.mode = observe',
+  ),
+  refusal(
+    'writer-dead-alert',
+    (a) => a.policy.failover.mode === 'alert',
+    () => 'the configuration says failover.mode = alert, a person decides',
+  ),
+  refusal('paused', paused, () => 'the pair is paused'),
+  ...(Object.keys(WORDS) as (keyof typeof WORDS)[]).map((reason) =>
+    refusal(`spare-${reason}`, (a) => unfit(a) === reason, WORDS[reason]),
+  ),
+  refusal(
+    'cooldown',
+    cooling,
+    (a) =>
+      `there was one at ${new Date(a.ledger?.sinceClockMs ?? 0).toISOString()}, and the cooldown has not passed`,
+  ),
+  refusal(
+    'too-late-in-invocation',
+    (a) => a.world.remainingMs < 20_000,
+    () => 'this invocation ends soon; the next one, already on its way, takes it up',
+  ),
+]

@@ -1,0 +1,36 @@
+/** What a failover may lose: measured before the death, stated in the report, never guessed afterwards. */
+import { count, subtract } from './gtid-set.ts'
+import type { Memory } from './memory.ts'
+import { held } from './spare.ts'
+import type { Answer, ServerName } from './world.ts'
+
+export interface Risk {
+  /** Transactions that we saw on the old writer and that the new one does not have. */
+  readonly missing: string
+  readonly missingCount: number
+  /** The stretch of time before the death from which commits may be missing, ms; null if nobody watched. */
+  readonly windowMs: number | null
+  /** How many transactions that is at most, at the rate seen lately; null if nobody watched. */
+  readonly transactionsAtMost: number | null
+}
+
+/** How much faster than lately the writer may have been in its last moments. */
+const RATE_ALLOWANCE = 1.5
+
+export function assessRisk(memory: Memory, old: ServerName, spare: Answer): Risk {
+  const { known, failingSinceMs } = memory.servers[old] ?? { known: null, failingSinceMs: null }
+  if (known === null || failingSinceMs === null || memory.coveredAtMs === null)
+    return { missing: '', missingCount: 0, windowMs: null, transactionsAtMost: null }
+  const has = held(spare)
+  const missing = subtract(known.executed, has)
+  const missingCount = count(missing)
+  const sinceReadMs = Math.max(0, failingSinceMs - known.readAtMs)
+  const madeAtMost = Math.ceil((memory.commitsPerSecond * RATE_ALLOWANCE * sinceReadMs) / 1000)
+  const arrived = Math.max(0, count(has) - known.count + missingCount)
+  return {
+    missing,
+    missingCount,
+    windowMs: Math.round(missingCount > 0 ? Math.max(0, failingSinceMs - memory.coveredAtMs) : sinceReadMs),
+    transactionsAtMost: missingCount + Math.max(0, madeAtMost - arrived),
+  }
+}

@@ -1,0 +1,50 @@
+/** What the spare has received and applied, and whether it may be trusted to take over (must 2). */
+import { contains, union } from './gtid-set.ts'
+import type { Claim } from './ledger.ts'
+import type { Memory, ServerMemory } from './memory.ts'
+import type { Policy } from './policy.ts'
+import type { Answer } from './world.ts'
+
+/** Every complete transaction that it received is applied. Half of one doesn't count: the writer never had it acknowledged here. */
+export function caughtUp(spare: Answer): boolean {
+  return spare.channel === null || contains(spare.executed, spare.channel.received)
+}
+
+/** Everything that the spare has, applied or not. */
+export function held(spare: Answer): string {
+  return spare.channel === null ? spare.executed : union(spare.executed, spare.channel.received)
+}
+
+/**
+ * Whether the spare was replicating well when the writer died: seen by ourselves, or proven by a heartbeat that is fresh by the
+ * spare's clock, or inherited from the claim of an invocation that had proof (T1).
+ */
+export function provenFresh(
+  spare: Answer,
+  named: ServerMemory,
+  memory: Memory,
+  policy: Policy,
+  claim: Claim | null,
+  now: number,
+): boolean {
+  const { freshnessMs } = policy.detection
+  const failingSinceMs = named.failingSinceMs ?? now
+  if (memory.replicatingAtMs !== null && failingSinceMs - memory.replicatingAtMs <= freshnessMs) return true
+  if (typeof spare.heartbeat === 'string') return false
+  if (claim !== null && claim.heartbeatClockMs > 0)
+    return spare.heartbeat.writtenClockMs >= claim.heartbeatClockMs
+  const ageMs = spare.clockMs - spare.heartbeat.writtenClockMs
+  return ageMs <= freshnessMs + (now - failingSinceMs)
+}
+
+/** How much later than its start a heartbeat must have been written to count: clocks may be a second apart, start times inexact. */
+const START_MARGIN_MS = 2000
+
+/**
+ * A spare that restarted may have thrown away what only its relay log held (relay_log_recovery). It is whole again once a heartbeat
+ * written after the restart has been applied: everything that the writer had committed before that heartbeat came with it (R9).
+ */
+export function possiblyShort(spare: Answer): boolean {
+  if (typeof spare.heartbeat === 'string') return true
+  return spare.heartbeat.writtenClockMs < spare.startedClockMs + START_MARGIN_MS
+}

@@ -1,0 +1,153 @@
+/** Builds the steps that rows order, each with its deadline. */
+import type { Assessment, Side } from './assessment.ts'
+import { type Claim, formatLedger, type Intent, type Ledger } from './ledger.ts'
+import type { Step, SwapStep } from './step.ts'
+import type { ServerName, WriterRecord } from './world.ts'
+
+const DEADLINE_MS = {
+  swap: 5000,
+  close: 3000,
+  open: 2000,
+  'kill-others': 3000,
+  detach: 5000,
+  'stop-applier': 10_000,
+  'start-threads': 5000,
+  reconnect: 5000,
+  'stop-waiting': 2000,
+  'record-takeover': 2000,
+  'queue-close': 500,
+} as const
+
+/** A claim's last second is left unused: steps already under way end before it does. */
+export const CLAIM_MARGIN_MS = 1000
+
+/** Replaces the ledger; the writer record is deleted and created again in the same batch, changed or not. */
+export function swap(
+  a: Assessment,
+  purpose: SwapStep['purpose'],
+  change: Partial<Ledger>,
+  record: WriterRecord | null = a.memory.ledger.record,
+): Step | null {
+  if (a.ledger === null || record === null) return null
+  const ledger: Ledger = { ...a.ledger, ...change, revision: a.memory.ledger.revisionMax + 1 }
+  return {
+    kind: 'swap',
+    purpose,
+    from: { ledger: a.memory.ledger.text, record: a.memory.ledger.record },
+    to: { ledger: formatLedger(ledger), record },
+    deadlineMs: DEADLINE_MS.swap,
+  }
+}
+
+/** The first ledger of a pair; fails if somebody else was first. */
+export function adopt(a: Assessment, ledger: Ledger): Step {
+  const record = a.memory.ledger.record
+  return {
+    kind: 'swap',
+    purpose: 'adopt',
+    from: { ledger: null, record },
+    to: { ledger: formatLedger(ledger), record: record ?? recordFor(a, ledger.writer) },
+    deadlineMs: DEADLINE_MS.swap,
+  }
+}
+
+export function recordFor(a: Assessment, server: ServerName): WriterRecord {
+  const { type, ttlSeconds } = a.policy.record
+  return { type, ttlSeconds, values: [a.policy.servers[server]?.address ?? ''], foreign: false }
+}
+
+export function claimOf(a: Assessment, intent: Intent, target: ServerName, touched: boolean): Claim {
+  const heartbeat = a.spare.answer?.heartbeat
+  const inherited = a.claim.kind === 'none' ? 0 : a.claim.claim.heartbeatClockMs
+  return {
+    who: a.world.who,
+    intent,
+    target,
+    lengthMs: a.policy.claimMs,
+    touched,
+    heartbeatClockMs:
+      inherited > 0 || heartbeat === undefined || typeof heartbeat === 'string'
+        ? inherited
+        : heartbeat.writtenClockMs,
+  }
+}
+
+export function close(side: Side, killFirst = false): Step | null {
+  return toServer(side, { kind: 'close', lockWaitSeconds: 1, killFirst })
+}
+
+/**
+ * The statement carries its own end, in the target's clock as this look read it: bounded by the write-block budget (R3) and by
+ * the claim, so that nothing we send can open a server after somebody else may have taken over.
+ */
+export function open(a: Assessment, side: Side): Step | null {
+  if (side.answer === null || a.claim.kind !== 'mine') return null
+  const sinceLookMs = Math.max(0, a.now - side.answer.readAtMs)
+  const budgetMs = Math.min(a.policy.switchover.writeBlockMs, a.claim.remainingMs - CLAIM_MARGIN_MS)
+  return toServer(side, {
+    kind: 'open',
+    untilClockMs: Math.floor(side.answer.clockMs + sinceLookMs + budgetMs),
+  })
+}
+
+export function killOthers(side: Side): Step | null {
+  return toServer(side, { kind: 'kill-others', ids: side.answer?.others.map(({ id }) => id) ?? [] })
+}
+
+export function detach(side: Side): Step | null {
+  return toServer(side, { kind: 'detach' })
+}
+
+export function stopApplier(side: Side): Step | null {
+  return toServer(side, { kind: 'stop-applier' })
+}
+
+export function startThreads(side: Side, threads: { applier: boolean; receiver: boolean }): Step | null {
+  return toServer(side, { kind: 'start-threads', ...threads })
+}
+
+export function reconnect(side: Side): Step | null {
+  return toServer(side, { kind: 'reconnect' })
+}
+
+export function stopWaiting(side: Side): Step | null {
+  return toServer(side, { kind: 'stop-waiting' })
+}
+
+export function recordTakeover(side: Side, ledger: Ledger, gtidSet: string): Step | null {
+  return toServer(side, { kind: 'record-takeover', epoch: ledger.epoch, writer: ledger.writer, gtidSet })
+}
+
+export function queueClose(side: Side): Step {
+  return { kind: 'queue-close', server: side.name, deadlineMs: DEADLINE_MS['queue-close'] }
+}
+
+/** The heartbeat write, if one is due on the server that is named and open. Its end keeps a late one from doing anything (T35). */
+export function beat(a: Assessment): Step | null {
+  const { answer, view, name } = a.named
+  if (answer === null || answer.closed || answer.heartbeat === 'no-table') return null
+  const { probeIntervalMs, probeTimeoutMs } = a.policy.detection
+  const last = view.beat
+  if (last !== null && (last.state === 'pending' || a.now - last.sentAtMs < probeIntervalMs * 0.9))
+    return null
+  const sequence = (answer.heartbeat === 'no-row' ? 0 : answer.heartbeat.sequence) + 1
+  return {
+    kind: 'beat',
+    server: name,
+    session: answer.session,
+    sequence,
+    untilClockMs: answer.clockMs + Math.max(0, a.now - answer.readAtMs) + probeTimeoutMs,
+    watchSinceClockMs: a.memory.watchSinceClockMs,
+    deadlineMs: probeTimeoutMs,
+  }
+}
+
+type Unaddressed<S> = S extends { kind: infer K; session: number }
+  ? Omit<S, 'server' | 'session' | 'deadlineMs'> & { kind: K }
+  : never
+
+function toServer(side: Side, step: Unaddressed<Exclude<Step, { kind: 'beat' }>>): Step | null {
+  if (side.answer === null) return null
+  const deadlineMs = DEADLINE_MS[step.kind as keyof typeof DEADLINE_MS]
+  return { ...step, server: side.name, session: side.answer.session, deadlineMs } as Step
+}

@@ -1,0 +1,141 @@
+/** We hold a claim to open the named server again: after a failover that went back, or because it restarted (R1). */
+import {
+  type Assessment,
+  applied,
+  confirmedDead,
+  isClosed,
+  isOpen,
+  lostByWriter,
+  unfit,
+} from './assessment.ts'
+import { tell } from './message.ts'
+import type { Row } from './situation.ts'
+import * as steps from './steps.ts'
+import { openingSettled, sweepBefore, sweeping } from './sweeping.ts'
+
+const held = (a: Assessment) => a.ledger?.holds.includes(a.spare.name) === true
+const idle = (a: Assessment) => {
+  const channel = a.spare.answer?.channel
+  return channel != null && (channel.receiver === 'off' || channel.applier === 'off')
+}
+/** It follows again only if it has nothing of its own and nothing stopped it (must 5). */
+const mayFollow = (a: Assessment) =>
+  !held(a) && a.memory.comparison?.alone === '' && a.memory.comparison.lacks === ''
+const namedApplying = (a: Assessment) => a.named.answer?.channel?.applier === 'on'
+
+export const undo: readonly Row[] = [
+  ...sweeping,
+  {
+    code: 'undo-blind',
+    severity: 'critical',
+    when: (a) => a.named.answer === null && a.spare.answer === null,
+    because: (a) =>
+      `Neither ${a.named.name} nor ${a.spare.name} answers while a claim stands: nothing is changed.`,
+    advice: () => 'Bring one of them back; whoever looks next goes on from there.',
+    afterMs: 100,
+  },
+  {
+    code: 'undo-closing',
+    severity: 'warning',
+    when: (a) => isOpen(a.spare),
+    because: (a) =>
+      `${a.spare.name} is open, and this claim goes back to ${a.named.name}: ${a.spare.name} is closed.`,
+    step: (a) => steps.close(a.spare, true),
+  },
+  {
+    code: 'undo-unsettled',
+    severity: 'warning',
+    when: (a) => !openingSettled(a, a.spare),
+    because: (a) =>
+      `What became of the statement that opens ${a.spare.name} is not known yet: until it is, ${a.named.name} stays closed.`,
+    afterMs: 50,
+    progress: true,
+  },
+  {
+    code: 'undo-following',
+    severity: 'warning',
+    when: (a) => isOpen(a.named) && idle(a) && mayFollow(a),
+    because: (a) => `${a.named.name} is open: ${a.spare.name} follows it again.`,
+    step: (a) => steps.startThreads(a.spare, { applier: true, receiver: true }),
+  },
+  {
+    code: 'undone',
+    severity: 'warning',
+    when: (a) => isOpen(a.named),
+    because: (a) => `${a.named.name} is open and stays the writer: the claim is released.`,
+    step: (a) => steps.swap(a, 'release', { claim: null }),
+    tell: (a) => tell(a, 'writer-reopened', 'warning'),
+  },
+  {
+    code: 'undo-writer-short',
+    severity: 'critical',
+    when: (a) => isClosed(a.named) && lostByWriter(a) !== '' && isClosed(a.spare) && unfit(a) === null,
+    because: (a) =>
+      `${a.named.name} lacks transactions that ${a.spare.name} received from it: the claim turns to a failover.`,
+    step: (a) => steps.swap(a, 'change-claim', { claim: steps.claimOf(a, 'failover', a.spare.name, true) }),
+  },
+  {
+    code: 'undo-writer-short-refused',
+    severity: 'critical',
+    when: (a) => isClosed(a.named) && lostByWriter(a) !== '',
+    because: (a) =>
+      `${a.named.name} lacks transactions that ${a.spare.name} has, and ${a.spare.name} may not take over (${unfit(a)}). Nobody can write.`,
+    advice: () => 'A person has to choose which copy goes on.',
+    afterMs: 200,
+    tell: (a) => tell(a, 'failover-refused', 'critical'),
+  },
+  {
+    code: 'undo-applying',
+    severity: 'warning',
+    when: (a) => isClosed(a.named) && !applied(a.named) && !namedApplying(a),
+    because: (a) =>
+      `${a.named.name} has received transactions that it has not applied: it applies them before it is opened.`,
+    step: (a) => steps.startThreads(a.named, { applier: true, receiver: false }),
+  },
+  {
+    code: 'undo-catching-up',
+    severity: 'warning',
+    when: (a) => isClosed(a.named) && !applied(a.named),
+    because: (a) => `${a.named.name} applies what it had received before it is opened.`,
+    afterMs: 50,
+    progress: true,
+  },
+  sweepBefore(
+    'sweeping-before-reopening',
+    (a) => a.named,
+    () => true,
+  ),
+  {
+    code: 'reopening',
+    severity: 'warning',
+    when: (a) => isClosed(a.named),
+    because: (a) => `${a.named.name} has everything that it should have: it is opened again.`,
+    step: (a) => steps.open(a, a.named),
+  },
+  {
+    code: 'undo-asking',
+    severity: 'critical',
+    when: (a) => a.named.answer === null && idle(a),
+    because: (a) => `${a.named.name} is silent again: ${a.spare.name} tries to reach it.`,
+    step: (a) => steps.startThreads(a.spare, { applier: true, receiver: true }),
+  },
+  {
+    code: 'undo-writer-dead',
+    severity: 'critical',
+    when: (a) => a.named.answer === null && confirmedDead(a) && unfit(a) === null,
+    because: (a) =>
+      `${a.named.name} is dead by our own probes and by ${a.spare.name}: the claim turns to a failover.`,
+    step: (a) => steps.swap(a, 'change-claim', { claim: steps.claimOf(a, 'failover', a.spare.name, true) }),
+  },
+  {
+    code: 'undo-waiting',
+    severity: 'critical',
+    when: (a) => a.named.answer === null,
+    because: (a) =>
+      `${a.named.name} is to be opened again and does not answer (${a.named.health}; witness: ${a.witness ?? 'none'}; ${a.spare.name}: ${unfit(a) ?? 'fit'}).`,
+    advice: (a) =>
+      `Bring ${a.named.name} back. If it stays down: hotspare failover --pair ${a.policy.pair} --force spare-${unfit(a) ?? 'unproven'}`,
+    afterMs: 100,
+    tell: (a) => (a.named.health === 'dead' ? tell(a, 'failover-refused', 'critical') : null),
+  },
+]

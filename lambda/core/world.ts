@@ -1,0 +1,191 @@
+/**
+ * The world: everything one look saw, as plain data.
+ *
+ * A look never fails. A server that doesn't answer, a directory that can't be read and a step whose outcome is unknown are
+ * observations like any other, so that `decide` can judge them and a logged world can be replayed.
+ *
+ * Times ending in `AtMs` are the function's monotonic clock; times ending in `ClockMs` are Unix milliseconds of the clock that
+ * the name says (the server's own, or the function's wall clock). The two kinds are never compared with each other.
+ */
+import type { Policy } from './policy.ts'
+import type { ActResult } from './step.ts'
+
+export type ServerName = string
+
+export interface World {
+  readonly policy: Policy
+  /** This invocation's id, unique among all invocations. It stands in claims and in the heartbeat row. */
+  readonly who: string
+  /** The function's wall clock, Unix ms. For texts only; nothing is decided by it. */
+  readonly wallClockMs: number
+  /** How long this invocation may still run. */
+  readonly remainingMs: number
+  readonly servers: Readonly<Record<ServerName, ServerView>>
+  /** What this look read of the directory; null if it did not ask. */
+  readonly directory: DirectoryView | null
+  /** How far the last change has spread; null if nobody asked or nothing is known yet. */
+  readonly visibility: Visibility | null
+  /** What became of the step that the decision before this look ordered; null if it ordered none. */
+  readonly last: ActResult | null
+}
+
+export interface ServerView {
+  /** Probes that ended since the look before, oldest first. Each is reported once. */
+  readonly probes: readonly Probe[]
+  /** The facts, or null if the server gave none in this look. */
+  readonly answer: Answer | null
+  /** The idle connection that only listens: a killed server closes it within a millisecond. */
+  readonly guard: 'open' | 'closed'
+  /** The heartbeat write sent last by this invocation; null before the first. */
+  readonly beat: Beat | null
+}
+
+/** One fresh connection with full handshake and a query, or the standing connection's late answer. */
+export interface Probe {
+  readonly startedAtMs: number
+  readonly endedAtMs: number
+  /**
+   * answered: the query came back. refused: the host answers and no one listens. silent: no answer within the deadline, or the
+   * network says unreachable. sick: the server answered with an error (too many connections, access denied, starting up, ...):
+   * it lives. untrusted: TLS could not be verified: something lives there, and it is not proven to be our server.
+   */
+  readonly outcome: 'answered' | 'refused' | 'silent' | 'sick' | 'untrusted'
+  readonly errno: number | null
+  readonly message: string
+}
+
+export interface Beat {
+  readonly sequence: number
+  /** pending: sent, no answer yet. committed. skipped: the statement's own guard refused (closed, or too late). failed: an error. */
+  readonly state: 'pending' | 'committed' | 'skipped' | 'failed'
+  readonly sentAtMs: number
+  readonly endedAtMs: number | null
+  readonly message: string
+}
+
+export interface Answer {
+  /** Connection id of the standing connection that this look used. Steps go only over this connection (R4). */
+  readonly session: number
+  readonly family: 'mysql' | 'mariadb'
+  readonly version: string
+  /** MySQL's server_uuid: the origin part of its GTIDs. */
+  readonly uuid: string
+  /** The server's own UTC clock at the look. */
+  readonly clockMs: number
+  /** When the server started, by its own clock; exact to about a second. */
+  readonly startedClockMs: number
+  /** When `executed` was read, by the function's clock. */
+  readonly readAtMs: number
+  /** True if nobody can write: read_only and, where it exists, super_read_only. */
+  readonly closed: boolean
+  /** GTID set of everything committed here. */
+  readonly executed: string
+  /** How it receives from the other server; null if replication isn't configured. */
+  readonly channel: Channel | null
+  /** The pair's heartbeat row; 'no-row' if the table has none for this pair, 'no-table' if it can't be read. */
+  readonly heartbeat: HeartbeatRow | 'no-row' | 'no-table'
+  /** The newest takeover row of this pair; null if there is none. */
+  readonly takeover: TakeoverRow | null
+  /** Sessions of Hotspare's account that are not live connections of this invocation. */
+  readonly others: readonly OtherSession[]
+  /** Sessions of applications and people (not replication, not ours, not system). */
+  readonly clients: number
+  readonly semiSync: SemiSync | null
+  /** sync_binlog = 1 and innodb_flush_log_at_trx_commit = 1. */
+  readonly durable: boolean
+  /** skip_replica_start: threads stay down after a restart until Hotspare has compared. */
+  readonly skipsReplicaStart: boolean
+  /** What the look was asked to find out about single transactions; null if not asked. */
+  readonly transactions: readonly Transaction[] | null
+}
+
+export interface Channel {
+  readonly receiver: 'on' | 'connecting' | 'off'
+  /** Why the receiver is not connected: the last error's number (0: none) and text. */
+  readonly receiverErrno: number
+  readonly receiverError: string
+  /** server_uuid of the source, empty before the first connection. */
+  readonly sourceUuid: string
+  /** GTID set of complete transactions received over this channel. */
+  readonly received: string
+  /** Position in the source's log up to which the receiver has read, as `file:position`. */
+  readonly readPosition: string
+  readonly heartbeatsReceived: number
+  /** The period of the source's own heartbeats on an idle channel. */
+  readonly heartbeatPeriodMs: number
+  /** GTID of a transaction that is half received; empty if none. */
+  readonly queueing: string
+  readonly applier: 'on' | 'off'
+  readonly applierErrno: number
+  readonly applierError: string
+  /** GTIDs that appliers are at work on, complete or not. */
+  readonly applying: readonly string[]
+  readonly delaySeconds: number
+}
+
+export interface HeartbeatRow {
+  readonly sequence: number
+  /** When it was written, by the clock of the server that was the writer then. */
+  readonly writtenClockMs: number
+  /** The invocation that wrote it, and since when that one has been watching (by that function's wall clock). */
+  readonly watch: string
+  readonly watchSinceClockMs: number
+}
+
+export interface TakeoverRow {
+  readonly epoch: number
+  readonly gtidSet: string
+}
+
+export interface OtherSession {
+  readonly id: number
+  /** The invocation it belongs to, where the server shows it; empty if not. */
+  readonly who: string
+}
+
+export interface SemiSync {
+  readonly sourceWaits: boolean
+  readonly replicasAcknowledging: number
+  readonly timeoutMs: number
+}
+
+export interface Transaction {
+  readonly gtid: string
+  /** `schema.table` of each table it changes; empty if the server doesn't say (a statement, DDL). */
+  readonly tables: readonly string[]
+}
+
+export type DirectoryView = DirectoryRead | DirectoryUnreadable
+
+export interface DirectoryRead {
+  readonly state: 'read'
+  readonly readAtMs: number
+  /** The ledger's text, its strings joined; null if there is no TXT record. */
+  readonly ledger: string | null
+  /** The writer record exactly as it stands; null if there is none. */
+  readonly record: WriterRecord | null
+}
+
+export interface DirectoryUnreadable {
+  readonly state: 'unreadable'
+  readonly readAtMs: number
+  /** timeout: no answer. denied: the rights are missing. throttled: the account's request limit. error: anything else. */
+  readonly kind: 'timeout' | 'denied' | 'throttled' | 'error'
+  readonly message: string
+}
+
+export interface WriterRecord {
+  readonly type: string
+  readonly ttlSeconds: number
+  readonly values: readonly string[]
+  /** True if it is something that Hotspare can't swap (alias, weighted, several under one name). */
+  readonly foreign: boolean
+}
+
+export interface Visibility {
+  readonly changeId: string
+  /** Route 53 says that all its name servers have the change. */
+  readonly insync: boolean
+  /** What the name resolves to now, as an application's resolver sees it; null if it could not be asked. */
+  readonly resolved: readonly string[] | null
+}
