@@ -2,7 +2,8 @@
  * What one look means, worked out once for all rows: who is named, who answers, what the witness says, whose claim stands.
  * The rows only combine these.
  */
-import { lostByNamed, uninspected, withoutOurs } from './compare.ts'
+import { lostByNamed, takeoverSet, uninspected, withoutOurs } from './compare.ts'
+import { ofOrigin, subtract } from './gtid-set.ts'
 import { type Claim, type Ledger, parseLedger } from './ledger.ts'
 import type { ClaimMemory, Memory, ServerMemory } from './memory.ts'
 import type { Policy } from './policy.ts'
@@ -81,9 +82,7 @@ function claimState(claim: Claim | null, memory: Memory, world: World, now: numb
   if (claim === null) return { kind: 'none' }
   const { ledger, ours } = memory
   if (claim.who === world.who && ours !== null) {
-    // Counted from before the swap was sent: the earliest moment from which others may count.
-    const startedAtMs = ledger.sent?.text === ledger.text ? ledger.sent.startedAtMs : ledger.unchangedSinceMs
-    return { kind: 'mine', claim, ours, remainingMs: startedAtMs + claim.lengthMs - now }
+    return { kind: 'mine', claim, ours, remainingMs: ours.renewedAtMs + claim.lengthMs - now }
   }
   // Only a reading later than the whole length proves that it stood unchanged for that long.
   const seenForMs = (ledger.readAtMs ?? 0) - ledger.unchangedSinceMs
@@ -134,9 +133,19 @@ export type Unfitness =
   | 'applier-broken'
   | 'errant'
 
-/** What the spare alone has and must not, as two looks agree; without what touched only Hotspare's schema and what the named lost. */
+/**
+ * What the spare alone has and must not, as two looks at both agree; without what touched only Hotspare's schema and what the named
+ * server lost. Where the named server was never seen, the ledger tells: transactions of the spare's own origin since the takeover.
+ */
 export function errantOnSpare(a: Assessment): string {
   const { comparison } = a.memory
+  const answer = a.spare.answer
+  if (comparison === null && answer !== null && a.ledger !== null) {
+    const takeover = takeoverSet(a.ledger, answer)
+    return takeover === null
+      ? ''
+      : withoutOurs(subtract(ofOrigin(answer.executed, answer.uuid), takeover), a.memory)
+  }
   if (comparison?.server !== a.spare.name || comparison.looks < 2 || comparison.alone === '') return ''
   if (lostByWriter(a) !== '') return ''
   return withoutOurs(comparison.alone, a.memory)

@@ -9,6 +9,7 @@ import { digest } from './digest.ts'
 import { canonical, intersect, members, ofOrigin, subtract, union } from './gtid-set.ts'
 import type { Ledger } from './ledger.ts'
 import type { Memory } from './memory.ts'
+import { held } from './spare.ts'
 import type { Answer } from './world.ts'
 
 /** How many single transactions are looked up and listed. */
@@ -24,7 +25,8 @@ export function compareSpare(spare: Answer, named: Answer): { alone: string; lac
 
 /** What the named server lost: transactions that it must have had and that only the spare still has. */
 export function lostByNamed(named: Answer, spare: Answer, ledger: Ledger): string {
-  const alone = subtract(spare.executed, named.executed)
+  // What the spare has received counts too, applied or not.
+  const alone = subtract(held(spare), named.executed)
   if (alone === '') return ''
   const own = ofOrigin(alone, named.uuid)
   return union(own, intersect(alone, takeoverSet(ledger, named, spare) ?? ''))

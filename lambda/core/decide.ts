@@ -11,10 +11,11 @@ import { type Assessment, assess } from './assessment.ts'
 import { failover } from './failover.ts'
 import { learn } from './learn.ts'
 import type { Memory } from './memory.ts'
-import { compose, type Message, milestones, type Tell } from './message.ts'
+import { compose, type Message, milestones, type Tell, tell } from './message.ts'
 import type { Row, Situation } from './situation.ts'
 import type { LookRequest, Step } from './step.ts'
-import { beat, swap } from './steps.ts'
+import { beat, killOthers, swap } from './steps.ts'
+import { swept } from './sweeping.ts'
 import { undo } from './undo.ts'
 import { watching } from './watching.ts'
 import type { World } from './world.ts'
@@ -30,13 +31,30 @@ export interface Decision {
   readonly finish: boolean
 }
 
-/** @throws {Error} if no row matches: a hole in the tables is a defect, never a default. */
-export function decide(before: Memory, world: World, now: number): Decision {
+export interface Tables {
+  readonly adopting: readonly Row[]
+  readonly watching: readonly Row[]
+  readonly failover: readonly Row[]
+  readonly undo: readonly Row[]
+  /** Before the rows of a claim of ours. */
+  readonly claimEnds: readonly Row[]
+}
+
+/** Every row there is. */
+export const TABLES: Tables = { adopting, watching, failover, undo, claimEnds: claimEnds() }
+
+/**
+ * `tables` is there for tests that take a rule away and see what breaks; nothing else passes it.
+ *
+ * @throws {Error} if no row matches: a hole in the tables is a defect, never a default.
+ */
+export function decide(before: Memory, world: World, now: number, tables: Tables = TABLES): Decision {
   const learned = learn(before, world, now)
   const a = assess(learned, world, now)
-  const row = tableFor(a).find((each) => each.when(a))
-  if (row === undefined)
+  const matched = rowsFor(a, tables).find((each) => each.when(a))
+  if (matched === undefined)
     throw new Error(`no situation matches; claim: ${a.claim.kind}, ledger: ${learned.ledger.text}`)
+  const row = holdsBack(a, matched) ? directoryRefuses : matched
   const step = stepOf(a, row)
   const situation: Situation = {
     code: row.code,
@@ -58,22 +76,30 @@ export function decide(before: Memory, world: World, now: number): Decision {
   }
 }
 
-/** Every row there is, for tests and documentation that have to cover each. */
-export const TABLES: Readonly<Record<string, readonly Row[]>> = {
-  adopting,
-  watching,
-  failover,
-  undo,
-  claimEnds: claimEnds(),
+function rowsFor(a: Assessment, tables: Tables): readonly Row[] {
+  if (a.memory.ledger.state !== 'known' || a.ledgerProblem !== null) return tables.watching
+  if (a.ledger === null) return tables.adopting
+  if (a.claim.kind !== 'mine') return tables.watching
+  return [...tables.claimEnds, ...(a.claim.claim.intent === 'undo' ? tables.undo : tables.failover)]
 }
 
-function tableFor(a: Assessment): readonly Row[] {
-  if (a.memory.ledger.state !== 'known' || a.claim.kind !== 'mine')
-    return a.ledger === null && a.ledgerProblem === null && a.memory.ledger.state === 'known'
-      ? adopting
-      : watching
-  const table = a.claim.claim.intent === 'undo' ? undo : failover
-  return [...claimEnds(), ...table]
+/** A refusal may be a race that the next reading settles; a second one is not, and asking on would only spend the request limit. */
+function holdsBack(a: Assessment, row: Row): boolean {
+  const { refused } = a.memory.ledger
+  if (refused === null || refused.count < 2 || row.step?.(a)?.kind !== 'swap') return false
+  return a.now - refused.atMs < Math.min(refused.count, 10) * 1000
+}
+
+const directoryRefuses: Row = {
+  code: 'directory-refuses',
+  severity: 'critical',
+  when: () => true,
+  because: (a) =>
+    `The directory has refused our change ${a.memory.ledger.refused?.count} times (${a.memory.ledger.refused?.message}): what it was for has to wait, nothing else was changed.`,
+  advice: () =>
+    'Check the rights of the function (docs/setup.md) and that nobody else manages these two records. It is tried again every few seconds.',
+  afterMs: 1000,
+  tell: (a) => tell(a, 'directory-refuses', 'critical'),
 }
 
 /** Our own claim has run out: by our own clock we may not act on it any more, only take it over again, as anybody would. */
@@ -98,6 +124,7 @@ function claimEnds(): readonly Row[] {
       advice: (a) =>
         `${a.named.name} and ${a.spare.name}: at least one has to come back. Nobody else acts meanwhile.`,
       afterMs: 1000,
+      readsDirectory: true,
     },
   ]
 }
@@ -106,7 +133,13 @@ const RETAKE_EVERY_MS = 60_000
 
 function stepOf(a: Assessment, row: Row): Step | null {
   const step = row.step?.(a) ?? null
+  // R6: a swap of ours may still land. Once the text has changed again it can't, and servers may be touched.
+  if (a.memory.ledger.unsettled && step !== null && step.kind !== 'swap') return swap(a, 'renew', {})
   if (a.claim.kind === 'mine') {
+    const starting = step?.kind === 'open' || step?.kind === 'start-threads'
+    const side = step?.kind !== 'swap' && step?.server === a.named.name ? a.named : a.spare
+    // R4: once more before a server is opened or its threads are started.
+    if (starting && !swept(a, side, 'opening')) return killOthers(side)
     const working = row.progress === true || (step !== null && step.kind !== 'swap')
     if (working && a.claim.remainingMs < a.policy.claimMs / 2 && a.claim.remainingMs > 0)
       return swap(a, 'renew', { claim: a.claim.claim })
@@ -129,7 +162,10 @@ function lookFor(a: Assessment, row: Row, step: Step | null): LookRequest {
   const stepped = step !== null && step.kind !== 'beat'
   const moved = a.memory.moved
   const following = moved?.changeId != null && !a.memory.timeline.some(({ what }) => what === 'visible')
-  const afterMs = stepped ? (row.afterMs ?? 0) : (row.afterMs ?? detection.probeIntervalMs)
+  // The account's request limit is low and shared: a directory that fails is not asked in a frenzy.
+  const failing = row.readsDirectory === true && a.memory.ledger.failure !== null
+  const again = stepped && a.world.last?.step.kind === step.kind && a.world.last.outcome !== 'done'
+  const afterMs = again ? AGAIN_MS : stepped ? 0 : (row.afterMs ?? detection.probeIntervalMs)
   const server = (side: Assessment['named']) => ({
     // While one is silent, the look takes what is there: a failover never waits for it.
     waitMs:
@@ -144,7 +180,7 @@ function lookFor(a: Assessment, row: Row, step: Step | null): LookRequest {
   const spare = server(a.spare)
   const inspecting = row.code === 'comparing' || row.code === 'spare-diverged'
   return {
-    afterMs: following ? Math.min(afterMs, 250) : afterMs,
+    afterMs: Math.max(following ? Math.min(afterMs, 250) : afterMs, failing ? UNREADABLE_AGAIN_MS : 0),
     directory: row.readsDirectory === true,
     servers: {
       [a.named.name]: server(a.named),
@@ -155,6 +191,9 @@ function lookFor(a: Assessment, row: Row, step: Step | null): LookRequest {
   }
 }
 
+/** A step that did not work is tried again, but not in a frenzy. */
+const AGAIN_MS = 200
+const UNREADABLE_AGAIN_MS = 1000
 /** How long a look waits for a server that answered the last time, before it goes on without. */
 const HURRY_MS = 250
 const REFUSED_AGAIN_MS = 30

@@ -19,7 +19,7 @@ import { tell } from './message.ts'
 import type { Row } from './situation.ts'
 import { held } from './spare.ts'
 import * as steps from './steps.ts'
-import { openingSettled, sweepBefore, sweeping } from './sweeping.ts'
+import { openingSettled, sweeping } from './sweeping.ts'
 
 const mine = (a: Assessment) => (a.claim.kind === 'mine' ? a.claim : null)
 const first = (a: Assessment) => mine(a)?.claim.touched === false
@@ -27,6 +27,10 @@ const proven = (a: Assessment) => mine(a)?.ours.proven === true
 const openedNothing = (a: Assessment) => first(a) && mine(a)?.ours.opening === null
 const release = (a: Assessment) => steps.swap(a, 'release', { claim: null })
 const undo = (a: Assessment) => steps.swap(a, 'undo', { claim: steps.claimOf(a, 'undo', a.named.name, true) })
+/** The receiver runs, or was stopped by an error that tells: starting it once more would tell nothing new. */
+const asked = (a: Assessment) => receiving(a) || (a.spare.answer?.channel?.receiverErrno ?? 0) !== 0
+/** It follows again only if it has nothing of its own and lacks nothing of its own (must 5). */
+const mayFollow = (a: Assessment) => a.memory.comparison?.alone === '' && a.memory.comparison.lacks === ''
 const receiving = (a: Assessment) =>
   a.spare.answer?.channel != null && a.spare.answer.channel.receiver !== 'off'
 const applying = (a: Assessment) => a.spare.answer?.channel?.applier === 'on'
@@ -137,7 +141,7 @@ const oldWriterBack: readonly Row[] = [
   {
     code: 'abandoning-threads',
     severity: 'warning',
-    when: (a) => isOpen(a.named) && (!receiving(a) || !applying(a)),
+    when: (a) => isOpen(a.named) && mayFollow(a) && (!asked(a) || !applying(a)),
     because: (a) =>
       `${a.named.name} is back and open: the failover is given up, ${a.spare.name} replicates again first.`,
     step: (a) => steps.startThreads(a.spare, { applier: true, receiver: true }),
@@ -173,7 +177,10 @@ const proving: readonly Row[] = [
   {
     code: 'proving-threads',
     severity: 'warning',
-    when: (a) => !proven(a) && !namedShort(a) && (!receiving(a) || !applying(a)),
+    when: (a) =>
+      !proven(a) &&
+      !namedShort(a) &&
+      (!asked(a) || (!applying(a) && a.spare.answer?.channel?.applierErrno === 0)),
     because: (a) =>
       `This claim was taken over: ${a.spare.name} tries to reach ${a.named.name} again, so that its death is proven anew.`,
     step: (a) => steps.startThreads(a.spare, { applier: true, receiver: true }),
@@ -184,7 +191,7 @@ const proving: readonly Row[] = [
     when: (a) => !proven(a) && !namedShort(a) && confirmedDead(a) && unfit(a) === null,
     because: (a) =>
       `${a.named.name} is dead by our own probes and by ${a.spare.name}: the claim is made a fresh one.`,
-    step: (a) => steps.swap(a, 'change-claim', { claim: steps.claimOf(a, 'failover', a.spare.name, true) }),
+    step: (a) => steps.swap(a, 'prove', { claim: steps.claimOf(a, 'failover', a.spare.name, true) }),
   },
   {
     code: 'proving-refused',
@@ -212,6 +219,32 @@ const proving: readonly Row[] = [
 
 /** Must 2 is looked at again under the claim, and once more before every step that follows. */
 const stopping: readonly Row[] = [
+  {
+    code: 'writer-sick-after-all',
+    severity: 'warning',
+    when: (a) => a.named.health === 'sick' && receiving(a) && openedNothing(a),
+    because: (a) =>
+      `${a.named.name} answers with an error (${a.named.memory.ailment?.message}): it lives. The claim is released.`,
+    step: release,
+    tell: (a) => tell(a, 'failover-abandoned', 'warning'),
+  },
+  {
+    code: 'writer-sick-reattaching',
+    severity: 'warning',
+    when: (a) => a.named.health === 'sick' && !asked(a),
+    because: (a) =>
+      `${a.named.name} answers with an error (${a.named.memory.ailment?.message}): it lives, and ${a.spare.name} receives from it again.`,
+    step: (a) => steps.startThreads(a.spare, { applier: true, receiver: true }),
+  },
+  {
+    code: 'writer-not-dead',
+    severity: 'warning',
+    when: (a) => a.named.answer === null && a.named.health !== 'dead',
+    because: (a) =>
+      `${a.named.name} has shown signs of life since its death was confirmed (${a.named.health}): nothing is opened until that is settled.`,
+    afterMs: 25,
+    progress: true,
+  },
   {
     code: 'target-restarted',
     severity: 'critical',
@@ -264,11 +297,27 @@ const stopping: readonly Row[] = [
   },
 ]
 
+/** It can't be promoted now: it goes on receiving before the claim is given back, so that the next attempt has a witness. */
+const applierFailed = (a: Assessment) =>
+  !applied(a.spare) && (a.spare.answer?.channel?.applierErrno ?? 0) !== 0
+const tooLong = (a: Assessment) => !applied(a.spare) && catchingUpMs(a) > a.policy.failover.catchUpTimeoutMs
+
+const lacksOfNamed = (a: Assessment) =>
+  namedShort(a) && a.spare.answer !== null && !contains(held(a.spare.answer), a.named.answer?.executed ?? '')
+
 const promoting: readonly Row[] = [
+  {
+    code: 'reattaching',
+    severity: 'warning',
+    when: (a) => (applierFailed(a) || tooLong(a)) && !receiving(a) && openedNothing(a),
+    because: (a) =>
+      `${a.spare.name} can't be promoted now: it receives from ${a.named.name} again before the claim is released.`,
+    step: (a) => steps.startThreads(a.spare, { applier: false, receiver: true }),
+  },
   {
     code: 'applier-failed',
     severity: 'critical',
-    when: (a) => !applied(a.spare) && (a.spare.answer?.channel?.applierErrno ?? 0) !== 0 && openedNothing(a),
+    when: (a) => applierFailed(a) && openedNothing(a),
     because: (a) =>
       `The applier of ${a.spare.name} stopped with an error (${a.spare.answer?.channel?.applierError}): the claim is released.`,
     advice: (a) => `Mend it on ${a.spare.name} and START REPLICA SQL_THREAD; Hotspare then tries again.`,
@@ -278,8 +327,7 @@ const promoting: readonly Row[] = [
   {
     code: 'catch-up-too-long',
     severity: 'critical',
-    when: (a) =>
-      !applied(a.spare) && catchingUpMs(a) > a.policy.failover.catchUpTimeoutMs && openedNothing(a),
+    when: (a) => tooLong(a) && openedNothing(a),
     because: (a) =>
       `${a.spare.name} has not applied everything it received after ${Math.round(catchingUpMs(a) / 1000)} s: the claim is released, and tried again.`,
     advice: () =>
@@ -304,12 +352,16 @@ const promoting: readonly Row[] = [
     progress: true,
   },
   {
+    code: 'asking-for-the-rest',
+    severity: 'warning',
+    when: (a) => lacksOfNamed(a) && !asked(a),
+    because: (a) => `${a.named.name} is closed and short; ${a.spare.name} asks it for what it still lacks.`,
+    step: (a) => steps.startThreads(a.spare, { applier: true, receiver: true }),
+  },
+  {
     code: 'receiving-the-rest',
     severity: 'warning',
-    when: (a) =>
-      namedShort(a) &&
-      receiving(a) &&
-      !contains(held(a.spare.answer as never), a.named.answer?.executed ?? ''),
+    when: (a) => lacksOfNamed(a) && receiving(a) && a.spare.answer?.channel?.receiverErrno === 0,
     because: (a) =>
       `${a.named.name} is closed and short; ${a.spare.name} receives what it still lacks from it.`,
     afterMs: 20,
@@ -340,11 +392,15 @@ const promoting: readonly Row[] = [
       `Nobody would acknowledge commits on ${a.spare.name}: semi-synchronous waiting is switched off there.`,
     step: (a) => steps.stopWaiting(a.spare),
   },
-  sweepBefore(
-    'sweeping-before-opening',
-    (a) => a.spare,
-    () => true,
-  ),
+  {
+    code: 'reopening-unsettled',
+    severity: 'warning',
+    when: (a) => !openingSettled(a, a.named),
+    because: (a) =>
+      `What became of the statement that opens ${a.named.name} is not known yet: until it is, ${a.spare.name} stays closed.`,
+    afterMs: 50,
+    progress: true,
+  },
   {
     code: 'opening',
     severity: 'critical',

@@ -16,9 +16,9 @@ import type {
 } from './memory.ts'
 import { assessRisk } from './risk.ts'
 import { caughtUp, held } from './spare.ts'
-import type { SwapStep } from './step.ts'
+import type { ActResult, SwapStep } from './step.ts'
 import { channelMark } from './witness.ts'
-import type { ServerView, World } from './world.ts'
+import type { Answer, ServerView, World, WriterRecord } from './world.ts'
 
 export function learn(before: Memory, world: World, now: number): Memory {
   const ledger = learnLedger(before.ledger, world, now)
@@ -110,8 +110,19 @@ function learnServer(before: ServerMemory, view: ServerView, now: number): Serve
     lastAnswerAtMs: answer.readAtMs,
     known,
     channelMark: mark,
-    channelMovedAtMs: mark === memory.channelMark ? memory.channelMovedAtMs : now,
+    channelMovedAtMs: mark === memory.channelMark ? memory.channelMovedAtMs : movedAtMs(answer, before, now),
   }
+}
+
+/**
+ * When the channel moved: as the server says, if that lies between the looks; else now. Half a transaction moves the read position
+ * without being mentioned among what came last (T33).
+ */
+function movedAtMs(answer: Answer, before: ServerMemory, now: number): number {
+  const { lastReceivedClockMs } = answer.channel ?? { lastReceivedClockMs: 0 }
+  const saidAtMs = answer.readAtMs - (answer.clockMs - lastReceivedClockMs)
+  const inBetween = before.lastAnswerAtMs !== null && saidAtMs >= before.lastAnswerAtMs && saidAtMs <= now
+  return inBetween ? saidAtMs : now
 }
 
 function learnLedger(before: LedgerMemory, world: World, now: number): LedgerMemory {
@@ -120,17 +131,7 @@ function learnLedger(before: LedgerMemory, world: World, now: number): LedgerMem
   if (last?.step.kind === 'swap') {
     const sent = { text: last.step.to.ledger, purpose: last.step.purpose, startedAtMs: last.startedAtMs }
     memory = { ...memory, sent, revisionMax: Math.max(memory.revisionMax, revisionOf(sent.text)) }
-    memory =
-      last.outcome === 'done'
-        ? {
-            ...memory,
-            state: 'known',
-            text: sent.text,
-            record: last.step.to.record,
-            unchangedSinceMs: last.endedAtMs,
-            failure: null,
-          }
-        : { ...memory, state: 'stale' }
+    memory = swapped(memory, last, sent.text, last.step.to.record)
   }
   if (directory === null) return memory
   if (directory.state === 'unreadable') {
@@ -140,6 +141,7 @@ function learnLedger(before: LedgerMemory, world: World, now: number): LedgerMem
   return {
     ...memory,
     state: 'known',
+    unsettled: memory.unsettled && memory.sent?.text !== directory.ledger,
     failure: null,
     text: directory.ledger,
     record: directory.record,
@@ -147,6 +149,32 @@ function learnLedger(before: LedgerMemory, world: World, now: number): LedgerMem
     unchangedSinceMs:
       directory.ledger === memory.text && memory.state !== 'unread' ? memory.unchangedSinceMs : now,
     revisionMax: Math.max(memory.revisionMax, directory.ledger === null ? 0 : revisionOf(directory.ledger)),
+  }
+}
+
+function swapped(
+  memory: LedgerMemory,
+  { outcome, message, endedAtMs }: ActResult,
+  text: string,
+  record: WriterRecord,
+): LedgerMemory {
+  if (outcome === 'done')
+    return {
+      ...memory,
+      state: 'known',
+      text,
+      record,
+      unchangedSinceMs: endedAtMs,
+      unsettled: false,
+      refused: null,
+      failure: null,
+    }
+  const count = (memory.refused?.count ?? 0) + 1
+  return {
+    ...memory,
+    state: 'stale',
+    unsettled: memory.unsettled || outcome === 'unknown',
+    refused: outcome === 'refused' ? { count, message, atMs: endedAtMs } : memory.refused,
   }
 }
 
@@ -174,7 +202,7 @@ function learnClaim(
   let memory: ClaimMemory =
     before === null || landed === 'take-over'
       ? {
-          takenAtMs: now,
+          renewedAtMs: ledger.unchangedSinceMs,
           proven: false,
           swept: {},
           opening: before?.opening ?? null,
@@ -183,9 +211,11 @@ function learnClaim(
           targetStartedClockMs: null,
         }
       : before
-  if (landed === 'claim' || landed === 'change-claim')
+  if (landed !== null) memory = { ...memory, renewedAtMs: ledger.sent?.startedAtMs ?? now }
+  if (landed === 'claim' || landed === 'prove')
     memory = { ...memory, proven: true, targetStartedClockMs: null }
-  if (landed === 'undo') memory = { ...memory, proven: false, targetStartedClockMs: null }
+  if (landed === 'undo' || landed === 'claim-short')
+    memory = { ...memory, proven: false, targetStartedClockMs: null }
   memory = learnStep(memory, world)
   const target = world.servers[parsed.claim.target]?.answer
   if (target && memory.targetStartedClockMs === null)
@@ -208,8 +238,12 @@ function learnStep(memory: ClaimMemory, world: World): ClaimMemory {
       return { ...memory, swept }
     case 'open': {
       const endsAtMs = last.startedAtMs + world.policy.switchover.writeBlockMs + OPENING_MARGIN_MS
+      if (swept[step.server] !== undefined) swept[step.server] = 'claimed'
       return { ...memory, swept, opening: { server: step.server, endsAtMs, settled: outcome !== 'unknown' } }
     }
+    case 'start-threads':
+      if (swept[step.server] !== undefined) swept[step.server] = 'claimed'
+      return { ...memory, swept }
     case 'reconnect':
       return { ...memory, swept, reconnected: true }
     default:
@@ -314,7 +348,7 @@ function learnTimeline(
     if (last.step.kind === 'detach' || last.step.kind === 'stop-applier') mark('caughtUp', last.startedAtMs)
     if (last.step.kind === 'open') mark('opened', last.endedAtMs)
   }
-  if (landed === 'claim' || landed === 'change-claim') {
+  if (landed === 'claim' || landed === 'prove' || landed === 'claim-short') {
     mark('confirmed', memory.ledger.sent?.startedAtMs ?? now)
     mark('claimed', last?.endedAtMs ?? now)
   }

@@ -84,12 +84,20 @@ export interface LedgerMemory {
     readonly purpose: SwapStep['purpose']
     readonly startedAtMs: number
   } | null
+  /**
+   * A swap of unknown outcome has not landed as far as we can read, and still may: before anything is done to a server the text
+   * has to change once more (R6).
+   */
+  readonly unsettled: boolean
+  /** Swaps that were refused since the last one that landed. */
+  readonly refused: { readonly count: number; readonly message: string; readonly atMs: number } | null
   /** The last reading failed; null once one succeeded. */
   readonly failure: { readonly kind: string; readonly message: string; readonly sinceMs: number } | null
 }
 
 export interface ClaimMemory {
-  readonly takenAtMs: number
+  /** When the swap that made or renewed it was sent: the earliest moment from which others may count its length. */
+  readonly renewedAtMs: number
   /** This invocation itself confirmed the death under this claim; not inherited by who takes over (R10). */
   readonly proven: boolean
   /** How far other sessions of Hotspare were killed on each server (R4). */
@@ -159,6 +167,8 @@ export function newMemory(policy: Policy, now: number, watchSinceClockMs: number
       unchangedSinceMs: now,
       revisionMax: 0,
       sent: null,
+      unsettled: false,
+      refused: null,
       failure: null,
     },
     ours: null,

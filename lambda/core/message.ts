@@ -73,6 +73,7 @@ interface Written {
 const SUBJECTS: Readonly<Record<string, (a: Assessment) => string>> = {
   'not-adopted': () => 'not watched yet, a person has to settle who the writer is',
   'directory-unreachable': () => 'Route 53 cannot be read, no failover is possible',
+  'directory-refuses': () => 'Route 53 refuses our changes, no failover is possible',
   'ledger-unreadable': () => 'the ledger cannot be understood, no failover is possible',
   'record-disagrees': (a) => `${a.policy.record.name} does not point at the writer`,
   blind: () => 'neither server answers',

@@ -8,20 +8,29 @@ import type { ServerName, WriterRecord } from './world.ts'
 
 export type Step = SwapStep | ServerStep
 
+/** What a swap is for. */
+export type Purpose =
+  | 'adopt'
+  /** The death is confirmed: fail over. */
+  | 'claim'
+  /** The named server is back without what the spare has: fail over, though nobody is dead. */
+  | 'claim-short'
+  /** The named server restarted whole: open it again. */
+  | 'claim-reopen'
+  | 'renew'
+  | 'take-over'
+  /** The death is confirmed again under a claim that was taken over or went back. */
+  | 'prove'
+  | 'undo'
+  | 'move'
+  | 'release'
+  | 'hold'
+
 /** One atomic batch that replaces ledger and writer record, or fails if either isn't exactly as expected. */
 export interface SwapStep {
   readonly kind: 'swap'
   /** What it is for; for people. */
-  readonly purpose:
-    | 'adopt'
-    | 'claim'
-    | 'renew'
-    | 'take-over'
-    | 'change-claim'
-    | 'undo'
-    | 'move'
-    | 'release'
-    | 'hold'
+  readonly purpose: Purpose
   readonly from: { readonly ledger: string | null; readonly record: WriterRecord | null }
   readonly to: { readonly ledger: string; readonly record: WriterRecord }
   readonly deadlineMs: number

@@ -1,6 +1,7 @@
 /** Builds the steps that rows order, each with its deadline. */
 import type { Assessment, Side } from './assessment.ts'
 import { type Claim, formatLedger, type Intent, type Ledger } from './ledger.ts'
+import { provenFresh } from './spare.ts'
 import type { Step, SwapStep } from './step.ts'
 import type { ServerName, WriterRecord } from './world.ts'
 
@@ -57,7 +58,6 @@ export function recordFor(a: Assessment, server: ServerName): WriterRecord {
 }
 
 export function claimOf(a: Assessment, intent: Intent, target: ServerName, touched: boolean): Claim {
-  const heartbeat = a.spare.answer?.heartbeat
   const inherited = a.claim.kind === 'none' ? 0 : a.claim.claim.heartbeatClockMs
   return {
     who: a.world.who,
@@ -65,11 +65,16 @@ export function claimOf(a: Assessment, intent: Intent, target: ServerName, touch
     target,
     lengthMs: a.policy.claimMs,
     touched,
-    heartbeatClockMs:
-      inherited > 0 || heartbeat === undefined || typeof heartbeat === 'string'
-        ? inherited
-        : heartbeat.writtenClockMs,
+    heartbeatClockMs: inherited > 0 ? inherited : provenHeartbeat(a),
   }
+}
+
+/** The spare's newest heartbeat, if it proves now that the spare was replicating when the writer died; else 0: nothing to inherit. */
+function provenHeartbeat(a: Assessment): number {
+  const { answer } = a.spare
+  if (answer === null || typeof answer.heartbeat === 'string' || a.named.answer !== null) return 0
+  const fresh = provenFresh(answer, a.named.memory, a.memory, a.policy, null, a.now)
+  return fresh ? answer.heartbeat.writtenClockMs : 0
 }
 
 export function close(side: Side, killFirst = false): Step | null {

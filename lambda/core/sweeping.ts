@@ -4,7 +4,7 @@
  *
  * Sessions that others open afterwards are harmless while the claim stands: what they see includes it.
  */
-import { type Assessment, isClosed, type Side } from './assessment.ts'
+import type { Assessment, Side } from './assessment.ts'
 import type { Row } from './situation.ts'
 import { killOthers } from './steps.ts'
 
@@ -41,18 +41,3 @@ export const sweeping: readonly Row[] = [
     },
   },
 ]
-
-/** The last sweep of the server that is about to be opened or whose threads are about to be started. */
-export function sweepBefore(
-  code: string,
-  side: (a: Assessment) => Side,
-  when: (a: Assessment) => boolean,
-): Row {
-  return {
-    code,
-    severity: 'info',
-    when: (a) => when(a) && isClosed(side(a)) && !swept(a, side(a), 'opening'),
-    because: (a) => `Other sessions of Hotspare on ${side(a).name} are killed once more before it is opened.`,
-    step: (a) => killOthers(side(a)),
-  }
-}

@@ -11,12 +11,13 @@ import {
 import { tell } from './message.ts'
 import type { Row } from './situation.ts'
 import * as steps from './steps.ts'
-import { openingSettled, sweepBefore, sweeping } from './sweeping.ts'
+import { openingSettled, sweeping } from './sweeping.ts'
 
 const held = (a: Assessment) => a.ledger?.holds.includes(a.spare.name) === true
 const idle = (a: Assessment) => {
   const channel = a.spare.answer?.channel
-  return channel != null && (channel.receiver === 'off' || channel.applier === 'off')
+  if (channel == null || channel.receiverErrno !== 0 || channel.applierErrno !== 0) return false
+  return channel.receiver === 'off' || channel.applier === 'off'
 }
 /** It follows again only if it has nothing of its own and nothing stopped it (must 5). */
 const mayFollow = (a: Assessment) =>
@@ -72,7 +73,7 @@ export const undo: readonly Row[] = [
     when: (a) => isClosed(a.named) && lostByWriter(a) !== '' && isClosed(a.spare) && unfit(a) === null,
     because: (a) =>
       `${a.named.name} lacks transactions that ${a.spare.name} received from it: the claim turns to a failover.`,
-    step: (a) => steps.swap(a, 'change-claim', { claim: steps.claimOf(a, 'failover', a.spare.name, true) }),
+    step: (a) => steps.swap(a, 'claim-short', { claim: steps.claimOf(a, 'failover', a.spare.name, true) }),
   },
   {
     code: 'undo-writer-short-refused',
@@ -100,11 +101,6 @@ export const undo: readonly Row[] = [
     afterMs: 50,
     progress: true,
   },
-  sweepBefore(
-    'sweeping-before-reopening',
-    (a) => a.named,
-    () => true,
-  ),
   {
     code: 'reopening',
     severity: 'warning',
@@ -125,7 +121,7 @@ export const undo: readonly Row[] = [
     when: (a) => a.named.answer === null && confirmedDead(a) && unfit(a) === null,
     because: (a) =>
       `${a.named.name} is dead by our own probes and by ${a.spare.name}: the claim turns to a failover.`,
-    step: (a) => steps.swap(a, 'change-claim', { claim: steps.claimOf(a, 'failover', a.spare.name, true) }),
+    step: (a) => steps.swap(a, 'prove', { claim: steps.claimOf(a, 'failover', a.spare.name, true) }),
   },
   {
     code: 'undo-waiting',

@@ -32,6 +32,10 @@ const held = (a: Assessment) => a.ledger?.holds.includes(a.spare.name) === true
 const namedReceives = (a: Assessment) =>
   a.named.answer?.channel != null && a.named.answer.channel.receiver !== 'off'
 
+/** Must 4: who made the swap himself may go by it where the ledger can't be read. */
+const movedAndUnreadable = (a: Assessment) =>
+  a.memory.moved !== null && a.world.directory?.state === 'unreadable'
+
 /** What keeps us from judging at all. */
 const unreadable: readonly Row[] = [
   {
@@ -167,11 +171,11 @@ const secondOpen: readonly Row[] = [
   {
     code: 'unnamed-open-unconfirmed',
     severity: 'critical',
-    when: (a) => isOpen(a.spare) && acts(a) && a.freshDirectory === null && a.memory.moved === null,
+    when: (a) => isOpen(a.spare) && acts(a) && a.freshDirectory === null && !movedAndUnreadable(a),
     because: (a) =>
       `${a.spare.name} is open and the ledger did not name it when last read: the ledger is read again first.`,
     readsDirectory: true,
-    afterMs: 0,
+    afterMs: 20,
   },
   {
     code: 'unnamed-open',
@@ -246,7 +250,7 @@ const restartedNamed: readonly Row[] = [
       a.ledger?.pause === null,
     because: (a) =>
       `${a.named.name} has restarted without ${count(lostByWriter(a))} transactions that ${a.spare.name} received from it: ${a.spare.name} is the better copy, so this is a failover.`,
-    step: (a) => steps.swap(a, 'claim', { claim: steps.claimOf(a, 'failover', a.spare.name, false) }),
+    step: (a) => steps.swap(a, 'claim-short', { claim: steps.claimOf(a, 'failover', a.spare.name, false) }),
   },
   {
     code: 'restarted-writer-short-refused',
@@ -268,7 +272,7 @@ const restartedNamed: readonly Row[] = [
       a.spare.answer === null
         ? `${a.named.name} has restarted, keeps every commit through a crash, and ${a.spare.name} does not answer: it is opened again.`
         : `${a.named.name} has restarted and lost nothing that ${a.spare.name} has: it is opened again.`,
-    step: (a) => steps.swap(a, 'claim', { claim: steps.claimOf(a, 'undo', a.named.name, false) }),
+    step: (a) => steps.swap(a, 'claim-reopen', { claim: steps.claimOf(a, 'undo', a.named.name, false) }),
     tell: (a) => tell(a, 'writer-restarted', 'warning'),
   },
   {

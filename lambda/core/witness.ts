@@ -38,6 +38,8 @@ const SILENT_PERIODS = 3
 /** Room for a heartbeat to be late on its way and for the look to be read. */
 const SILENT_MARGIN_MS = 200
 const SLOW_PERIOD_MS = 5000
+/** What was on its way may still be read after the writer has died; this much later it can't be that any more. */
+const IN_FLIGHT_MS = 1000
 
 export function testimony(
   spare: Answer,
@@ -52,13 +54,12 @@ export function testimony(
     return LOST_ERRNOS.has(channel.receiverErrno) ? 'lost' : 'alive'
   }
   const movedAtMs = memory.channelMovedAtMs ?? now
-  // What was on its way may still be read after the writer has died; a whole second later it can't be that any more.
-  if (movedAtMs > failingSinceMs + 1000) return 'alive'
+  const slow = channel.heartbeatPeriodMs <= 0 || channel.heartbeatPeriodMs > SLOW_PERIOD_MS
+  const silentAfterMs =
+    SILENT_PERIODS * (slow ? SLOW_PERIOD_MS : channel.heartbeatPeriodMs) + SILENT_MARGIN_MS
+  if (now - movedAtMs < silentAfterMs) return movedAtMs > failingSinceMs + IN_FLIGHT_MS ? 'alive' : 'pending'
   if (channel.queueing !== '') return 'half'
-  const silenceMs = now - Math.max(movedAtMs, 0)
-  if (channel.heartbeatPeriodMs > 0 && channel.heartbeatPeriodMs <= SLOW_PERIOD_MS)
-    return silenceMs >= SILENT_PERIODS * channel.heartbeatPeriodMs + SILENT_MARGIN_MS ? 'silent' : 'pending'
-  return 'slow'
+  return slow ? 'slow' : 'silent'
 }
 
 /** Everything that moves on a channel while its source lives, as one text: any change between two looks is a sign of life. */

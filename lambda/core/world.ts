@@ -111,6 +111,8 @@ export interface Channel {
   /** Position in the source's log up to which the receiver has read, as `file:position`. */
   readonly readPosition: string
   readonly heartbeatsReceived: number
+  /** When a heartbeat or transaction came last, by this server's clock; 0 if it doesn't say. */
+  readonly lastReceivedClockMs: number
   /** The period of the source's own heartbeats on an idle channel. */
   readonly heartbeatPeriodMs: number
   /** GTID of a transaction that is half received; empty if none. */

@@ -1,0 +1,48 @@
+/**
+ * The accounts that a lab's servers have, and the statements that make them.
+ *
+ * The one thing to understand: these passwords guard nothing but throw-away servers on loopback, so they are constants; and the accounts
+ * are part of the template, so they exist on both servers without ever having been replicated.
+ */
+import { grantsFor, hotspareSchema } from '../../lambda/adapters/mysql/account.ts'
+
+export type Account = { user: string; password: string }
+
+/** Hotspare itself, with exactly the rights that README tells people to grant. */
+export const hotspare: Account = { user: 'hotspare', password: 'hotspare-lab-password' }
+/** An application: reads and writes its own schema, nothing else; no way past read_only. */
+export const application: Account = { user: 'app', password: 'application-lab-password' }
+/** What each server uses to receive from the other. */
+export const replication: Account = { user: 'replicator', password: 'replication-lab-password' }
+
+/** Clients come from loopback only. */
+export function accountInSql(account: Account): string {
+  return `'${account.user}'@'127.%'`
+}
+
+/** Makes all accounts and Hotspare's schema on an empty server of this version; to be run out of the binary log. */
+export function accountStatements(version: string): string[] {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  return [
+    ...[hotspare, application, replication].map(
+      (account) => `CREATE USER ${accountInSql(account)} IDENTIFIED BY '${account.password}' REQUIRE SSL`,
+    ),
+    ...hotspareSchema(),
+    ...grantsFor(accountInSql(hotspare), { major, minor }),
+    `GRANT SELECT, INSERT, UPDATE, DELETE ON shop.* TO ${accountInSql(application)}`,
+    `GRANT REPLICATION SLAVE ON *.* TO ${accountInSql(replication)}`,
+  ]
+}
+
+/** The application's schema; run on the open server, so that it is the first thing that replication carries. */
+export const shopStatements = [
+  'CREATE DATABASE shop',
+  `CREATE TABLE shop.orders (
+    id BIGINT NOT NULL AUTO_INCREMENT,
+    token VARCHAR(64) NOT NULL,
+    note VARCHAR(255) NOT NULL DEFAULT '',
+    created DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
+    PRIMARY KEY (id),
+    UNIQUE KEY (token)
+  ) ENGINE = InnoDB`,
+]

@@ -1,0 +1,118 @@
+/**
+ * npm run demo: a pair of real servers, a failover, and a verdict, told as it happens.
+ *
+ *   npm run demo -- [--scenario crash|freeze] [--server mysql] [--json]
+ */
+import { parseArgs } from 'node:util'
+import ansis from 'ansis'
+import { playFailover, type Scenario, type Verdict } from './failover-story.ts'
+import { openStage, WRITER_NAME } from './stage.ts'
+
+const USAGE = `Usage: npm run demo -- [--scenario crash|freeze] [--server mysql] [--json]
+
+  --scenario  crash: the writer is killed with -9 (default). freeze: it is stopped with SIGSTOP and wakes six seconds later.
+  --server    mysql (MariaDB is not built yet).
+  --json      tell the story on standard error and end with one line of JSON on standard output.`
+
+const startedAtMs = performance.now()
+
+async function main(): Promise<number> {
+  const options = readOptions()
+  if (typeof options === 'string') {
+    process.stderr.write(`${options}\n\n${USAGE}\n`)
+    return 2
+  }
+  const { scenario, json } = options
+  const out = json ? process.stderr : process.stdout
+  const tell = (text: string) => void out.write(`${ansis.dim(clock())} ${painted(text)}\n`)
+  tell('Setting up two MySQL servers, AWS on loopback and the function.')
+  const stage = await openStage({ onProgress: tell })
+  try {
+    const { alice, bob } = stage.pair
+    out.write(`\n${picture(alice.host, bob.host, stage.pair.port)}\n\n`)
+    const verdict = await playFailover(stage, { scenario, tell })
+    out.write(`\n${verdictInWords(verdict)}\n`)
+    if (json) {
+      const { failures, ...line } = verdict
+      process.stdout.write(`${JSON.stringify(failures.length === 0 ? line : { ...line, failures })}\n`)
+    }
+    return verdict.ok ? 0 : 1
+  } finally {
+    await stage.close()
+  }
+}
+
+function readOptions(): { scenario: Scenario; json: boolean } | string {
+  try {
+    const { values } = parseArgs({
+      options: {
+        scenario: { type: 'string', default: 'crash' },
+        server: { type: 'string', default: 'mysql' },
+        json: { type: 'boolean', default: false },
+      },
+    })
+    const { scenario, server, json } = values
+    if (scenario !== 'crash' && scenario !== 'freeze') return `There is no scenario "${scenario}".`
+    if (server !== 'mysql') return `There is no server "${server}".`
+    return { scenario, json }
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}
+
+function clock(): string {
+  return `${((performance.now() - startedAtMs) / 1000).toFixed(2).padStart(7)} s`
+}
+
+function painted(text: string): string {
+  const match = /^(\[[^\]]+\])(.*)$/s.exec(text)
+  return match === null ? ansis.bold(text) : `${ansis.cyan(match[1] ?? '')}${match[2]}`
+}
+
+function picture(alice: string, bob: string, port: number): string {
+  return [
+    `   application --> ${WRITER_NAME} --> alice`,
+    '',
+    `   alice ${alice}:${port}  (writer, open)`,
+    '     |  ^      each is a replica of the other: GTID, TLS',
+    '     v  |',
+    `   bob   ${bob}:${port}  (spare, closed)`,
+    '',
+    '   Hotspare: the built bundle, run as Lambda runs it; Route 53, SNS and Secrets Manager on loopback.',
+  ].join('\n')
+}
+
+function verdictInWords(verdict: Verdict): string {
+  const { ok, failures } = verdict
+  const row = (name: string, value: string | number | null) => `  ${name.padEnd(46)} ${value}`
+  return [
+    ok
+      ? ansis.green.bold('The verdict holds.')
+      : ansis.red.bold(`The verdict does not hold: ${failures.join('; ')}.`),
+    '',
+    row('rows acknowledged', verdict.ackedRows),
+    row('rows lost', verdict.lostRows),
+    row(
+      'transactions that the report declared at risk',
+      verdict.declaredAtRisk === null ? 'unknown' : `at most ${verdict.declaredAtRisk}`,
+    ),
+    ...(verdict.scenario === 'freeze'
+      ? [
+          row('rows the old writer accepted after it woke', verdict.acceptedAfterWake),
+          row('both open, ms', verdict.doubleOpenMs),
+        ]
+      : []),
+    '',
+    `  ms since the writer ${verdict.scenario === 'crash' ? 'was killed' : 'froze'}:`,
+    row('  detected', verdict.detectedMs),
+    row('  confirmed', verdict.confirmedMs),
+    row('  claimed', verdict.claimedMs),
+    row('  caught up', verdict.caughtUpMs),
+    row('  opened', verdict.openedMs),
+    row('  writable (first commit on the spare)', verdict.writableMs),
+    row('  moved (record and ledger in one batch)', verdict.movedMs),
+    row('  through the name (the application, TTL 5 s)', verdict.throughNameMs),
+  ].join('\n')
+}
+
+process.exitCode = await main()

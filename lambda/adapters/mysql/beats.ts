@@ -1,0 +1,130 @@
+/**
+ * Heartbeat writes, over a connection of their own because a write may hang (full disk, a global lock, semi-sync).
+ *
+ * The one thing to understand: at most one is outstanding on the server. One that takes too long is killed by its id, and until the
+ * server has been seen without that session no other is sent; or they would pile up towards max_connections (T37).
+ */
+import type { BeatStep } from '../../core/step.ts'
+import type { Beat } from '../../core/world.ts'
+import { sessionSettings } from './control.ts'
+import { settledWithin } from './deadline.ts'
+import { failureOf, serverErrno } from './errors.ts'
+import type { Session } from './session.ts'
+import type { Sessions } from './sessions.ts'
+import { insertHeartbeat, sqlClock, updateHeartbeat } from './statements.ts'
+
+export interface BeatsOptions {
+  readonly sessions: Sessions
+  readonly pair: string
+  readonly who: string
+  readonly monotonicNow: () => number
+  /** Asks the server, over the standing connection, to end a session. */
+  readonly kill: (id: number) => void
+}
+
+/** The server refuses writes: closed. */
+const readOnlyErrno = 1290
+/** Limit on the server for locks, if nobody is left here to kill the statement. */
+const lockWaitSeconds = 5
+const settingsTimeoutMs = 1000
+
+export class Beats {
+  readonly #options: BeatsOptions
+  #session: Session | null = null
+  #opening = false
+  #beat: Beat | null = null
+  /** A session that was given up with a write in it, until the server no longer lists it. */
+  #abandoned: number | null = null
+
+  constructor(options: BeatsOptions) {
+    this.#options = options
+  }
+
+  get last(): Beat | null {
+    return this.#beat
+  }
+
+  /** Opens the connection in the background, if there is none. */
+  ensureOpen(): void {
+    if (this.#session !== null || this.#opening || this.#abandoned !== null) return
+    this.#opening = true
+    this.#open().then(
+      () => {
+        this.#opening = false
+      },
+      () => {
+        this.#opening = false
+      },
+    )
+  }
+
+  /** What the server lists as sessions of our account. */
+  seen(accountSessions: ReadonlySet<number>): void {
+    if (this.#abandoned !== null && !accountSessions.has(this.#abandoned)) this.#abandoned = null
+  }
+
+  /** Sends a heartbeat; null if it was sent, else why not. */
+  send(step: BeatStep): string | null {
+    if (this.#beat?.state === 'pending') return `heartbeat ${this.#beat.sequence} is still outstanding`
+    if (this.#abandoned !== null)
+      return `the server still has session ${this.#abandoned}, which hangs in a heartbeat`
+    const session = this.#session
+    if (session === null) {
+      this.ensureOpen()
+      return 'the connection for heartbeats is not open yet'
+    }
+    const sentAtMs = this.#options.monotonicNow()
+    this.#beat = { sequence: step.sequence, state: 'pending', sentAtMs, endedAtMs: null, message: '' }
+    const written = this.#write(session, step)
+    written.then(
+      (matched) =>
+        this.#end(
+          step,
+          matched ? 'committed' : 'skipped',
+          matched ? '' : 'the server is closed, or it was too late',
+        ),
+      (error) =>
+        this.#end(
+          step,
+          serverErrno(error) === readOnlyErrno ? 'skipped' : 'failed',
+          failureOf(error).message,
+        ),
+    )
+    this.#watch(session, written, step)
+    return null
+  }
+
+  async #open(): Promise<void> {
+    const session = await this.#options.sessions.open('beat')
+    await session.queryWithin(settingsTimeoutMs, sessionSettings(lockWaitSeconds))
+    if (session.closed) return
+    this.#session = session
+    session.onClosed(() => {
+      this.#session = null
+    })
+  }
+
+  /** True if a row was written. Both statements carry the same guards, so a row that another just made is no danger. */
+  async #write(session: Session, step: BeatStep): Promise<boolean> {
+    const { pair, who } = this.#options
+    const until = sqlClock(step.untilClockMs)
+    const since = sqlClock(step.watchSinceClockMs)
+    const updated = await session.query(updateHeartbeat, [step.sequence, who, since, pair, until])
+    if (updated.matchedRows > 0) return true
+    const inserted = await session.query(insertHeartbeat, [pair, step.sequence, who, since, until, pair])
+    return inserted.matchedRows > 0
+  }
+
+  async #watch(session: Session, written: Promise<boolean>, step: BeatStep): Promise<void> {
+    if (await settledWithin(written, step.deadlineMs)) return
+    this.#abandoned = session.id
+    if (session.id !== null) this.#options.kill(session.id)
+    this.#end(step, 'failed', `no answer within ${step.deadlineMs} ms; the session was told to end`)
+    session.destroy()
+  }
+
+  #end(step: BeatStep, state: Beat['state'], message: string): void {
+    if (this.#beat?.sequence !== step.sequence || this.#beat.state !== 'pending') return
+    this.#beat = { ...this.#beat, state, endedAtMs: this.#options.monotonicNow(), message }
+  }
+}

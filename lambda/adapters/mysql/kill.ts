@@ -1,0 +1,65 @@
+/**
+ * Ending sessions on a server by their ids.
+ *
+ * The one thing to understand: KILL is a request. A session that is gone already is what we want; one that we may not kill is told.
+ */
+import { numberOf } from './columns.ts'
+import { until } from './deadline.ts'
+import type { Dialect } from './dialect.ts'
+import { failureOf, serverErrno } from './errors.ts'
+import { ourAccount } from './look.ts'
+import type { Session } from './session.ts'
+import type { StepContext, StepEnd } from './step-context.ts'
+
+const noSuchThread = 1094
+const pollEveryMs = 20
+
+/** Asks the server to end these sessions. Returns what it refused, by id; rejects only if the connection fails. */
+export async function killSessions(session: Session, ids: readonly number[]): Promise<Map<number, string>> {
+  const refused = new Map<number, string>()
+  for (const id of ids) {
+    try {
+      await session.query('KILL ?', [id])
+    } catch (error) {
+      const errno = serverErrno(error)
+      if (errno === null) throw error
+      if (errno !== noSuchThread) refused.set(id, failureOf(error).message)
+    }
+  }
+  return refused
+}
+
+/** Ids of sessions of applications and people. */
+export async function clientSessions(session: Session, dialect: Dialect): Promise<number[]> {
+  const { rows } = await session.query(
+    `SELECT id FROM ${dialect.sessions.table} WHERE ${dialect.sessions.isClient} AND account <> ${ourAccount}`,
+  )
+  return rows.map((row) => numberOf(row, 'id'))
+}
+
+export async function killOthers(context: StepContext, ids: readonly number[]): Promise<StepEnd> {
+  const strangers = ids.filter((id) => !context.isLive(id))
+  context.changes()
+  const refused = await killSessions(context.control, strangers)
+  const gone = await until(async () => (await stillThere(context, strangers)) === 0, {
+    // The poll has to end before the step's deadline, which would cost the connection.
+    timeoutMs: context.endsAtMs - context.monotonicNow() - 2 * pollEveryMs,
+    everyMs: pollEveryMs,
+    monotonicNow: context.monotonicNow,
+  })
+  if (gone) return { outcome: 'done', message: '' }
+  const reasons = [...refused].map(([id, message]) => `${id}: ${message}`).join('; ')
+  return {
+    outcome: 'unknown',
+    message: `sessions were told to end and are still there${reasons === '' ? '' : ` (${reasons})`}`,
+  }
+}
+
+async function stillThere(context: StepContext, ids: readonly number[]): Promise<number> {
+  if (ids.length === 0) return 0
+  const { rows } = await context.control.query(
+    `SELECT id FROM ${context.dialect.sessions.table} WHERE id IN (?)`,
+    [ids],
+  )
+  return rows.length
+}

@@ -1,0 +1,340 @@
+/**
+ * A server as Hotspare sees and touches it: MySQL's implementation of ServerLink.
+ *
+ * The one thing to understand: a look never waits for a silent server. It asks over the standing connection; while that has no
+ * answer, fresh probes go out on their own, and the look returns with what there is.
+ */
+import type { ActResult, BeatStep, QueueCloseStep, ServerLookRequest, ServerStep } from '../../core/step.ts'
+import type { ServerView, Transaction } from '../../core/world.ts'
+import type { ServerLink } from '../server.ts'
+import { Beats } from './beats.ts'
+import { tablesOf } from './binlog.ts'
+import { gtidSetOf } from './columns.ts'
+import { profileOf, type ServerProfile } from './control.ts'
+import { settledWithin, withinDeadline } from './deadline.ts'
+import { Detachment } from './detach.ts'
+import type { Dialect } from './dialect.ts'
+import { failureOf } from './errors.ts'
+import { Guard } from './guard.ts'
+import { type Facts, readFacts } from './look.ts'
+import { performStep } from './perform.ts'
+import { Prober, probeOf } from './probe.ts'
+import type { Credentials, Session, TlsSettings } from './session.ts'
+import { Sessions } from './sessions.ts'
+import type { AwaitedStep } from './steps.ts'
+
+export interface MysqlLinkOptions {
+  /** The server's name in the configuration. */
+  readonly name: string
+  readonly pair: string
+  /** The invocation's id; stands in the heartbeat row and with each session. */
+  readonly who: string
+  readonly host: string
+  readonly port: number
+  readonly tls: TlsSettings
+  readonly credentials: () => Promise<Credentials>
+  /** Reads them anew, past any cache; asked after access was denied, at most every 10 s. */
+  readonly refreshCredentials?: () => Promise<Credentials>
+  /** For a probe from connecting to its answer, and for one look's questions. */
+  readonly probeTimeoutMs: number
+  readonly monotonicNow: () => number
+}
+
+/** Connects at the first look. */
+export function createMysqlLink(options: MysqlLinkOptions): ServerLink {
+  return new MysqlLink(options)
+}
+
+/** The standing connection. Its profile is read with the first look over it. */
+interface Control {
+  readonly session: Session
+  profile: ServerProfile | null
+  channelName: string
+}
+
+/** The questions of one look, on their way. */
+interface Standing {
+  readonly startedAtMs: number
+  readonly facts: Promise<Facts>
+  /** The look has returned without them: they are stale whenever they come. */
+  givenUp: boolean
+}
+
+interface Scan {
+  readonly gtidSet: string
+  readonly found: Promise<readonly Transaction[]>
+}
+
+/** A look that may not wait still gives a healthy server this long before a probe doubts it. */
+const doubtAfterMs = 100
+const scanTimeoutMs = 5000
+
+class MysqlLink implements ServerLink {
+  readonly #options: MysqlLinkOptions
+  readonly #sessions: Sessions
+  readonly #prober: Prober
+  readonly #guard: Guard
+  readonly #beats: Beats
+  readonly #detachment = new Detachment()
+  readonly #listeners: (() => void)[] = []
+  #changed = Promise.withResolvers<void>()
+  #control: Control | null = null
+  #dialect: Dialect | null = null
+  #standing: Standing | null = null
+  #scan: Scan | null = null
+  #performing = false
+  #closed = false
+
+  constructor(options: MysqlLinkOptions) {
+    this.#options = options
+    const { monotonicNow, probeTimeoutMs, pair, who } = options
+    const sessions = new Sessions({
+      ...options,
+      endpoint: { host: options.host, port: options.port, tls: options.tls },
+      connectTimeoutMs: probeTimeoutMs,
+    })
+    this.#sessions = sessions
+    this.#prober = new Prober({
+      ...{ sessions, probeTimeoutMs, monotonicNow },
+      onAnswered: (session) => this.#promote(session),
+      onEnded: () => this.#tell(),
+    })
+    this.#guard = new Guard({ sessions, onClosed: (byPeer) => this.#socketClosed(byPeer) })
+    const kill = (id: number) => this.#kill(id)
+    this.#beats = new Beats({ sessions, pair, who, monotonicNow, kill })
+  }
+
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener)
+  }
+
+  async look(request: ServerLookRequest): Promise<ServerView> {
+    const endsAtMs = this.#options.monotonicNow() + request.waitMs
+    const facts = this.#closed ? null : await this.#ask(request, endsAtMs)
+    const transactions = facts === null ? null : await this.#transactions(request.transactions, endsAtMs)
+    return {
+      probes: this.#prober.takeEnded(),
+      answer: facts === null ? null : { ...this.#answerOf(facts), transactions },
+      guard: this.#guard.state,
+      beat: this.#beats.last,
+    }
+  }
+
+  async reread(session: number, timeoutMs: number): Promise<{ executed: string; readAtMs: number } | null> {
+    const control = this.#control
+    if (control === null || control.session.id !== session || this.#standing !== null || this.#performing)
+      return null
+    try {
+      const { rows } = await control.session.queryWithin(
+        timeoutMs,
+        'SELECT @@global.gtid_executed AS executed',
+      )
+      const [row] = rows
+      return row === undefined
+        ? null
+        : { executed: gtidSetOf(row, 'executed'), readAtMs: this.#options.monotonicNow() }
+    } catch {
+      return null
+    }
+  }
+
+  async perform(step: ServerStep): Promise<ActResult> {
+    const startedAtMs = this.#options.monotonicNow()
+    const end = (outcome: ActResult['outcome'], message: string): ActResult => {
+      return { step, outcome, message, startedAtMs, endedAtMs: this.#options.monotonicNow(), changeId: null }
+    }
+    if (step.kind === 'queue-close') return this.#queueClose(step, end)
+    const control = this.#control
+    const profile = control?.profile ?? null
+    if (control === null || profile === null || control.session.id !== step.session) {
+      return end('refused', 'the connection that the look used is gone; nothing was sent')
+    }
+    if (this.#standing !== null || this.#performing) {
+      return end('refused', 'the connection is waiting for an earlier answer; nothing was sent')
+    }
+    if (step.kind === 'beat') return this.#beat(step, end)
+    const { outcome, message } = await this.#performOver(control, profile, step)
+    return end(outcome, message)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#sessions.close()
+  }
+
+  async #performOver(control: Control, profile: ServerProfile, step: AwaitedStep) {
+    this.#performing = true
+    try {
+      return await performStep(step, {
+        ...{ control: control.session, profile, channelName: control.channelName, sessions: this.#sessions },
+        ...{
+          pair: this.#options.pair,
+          detachment: this.#detachment,
+          monotonicNow: this.#options.monotonicNow,
+        },
+      })
+    } finally {
+      this.#performing = false
+    }
+  }
+
+  #beat(step: BeatStep, end: (outcome: ActResult['outcome'], message: string) => ActResult): ActResult {
+    const refusal = this.#beats.send(step)
+    return refusal === null ? end('done', '') : end('refused', refusal)
+  }
+
+  async #queueClose(
+    step: QueueCloseStep,
+    end: (outcome: ActResult['outcome'], message: string) => ActResult,
+  ): Promise<ActResult> {
+    // The server is silent, so it is known only from before.
+    const sent =
+      this.#dialect === null
+        ? 'no-connection'
+        : await this.#guard.queueClose(this.#dialect.close, step.deadlineMs)
+    if (sent === 'sent') return end('done', 'sent; it runs when the server wakes')
+    if (sent === 'no-connection') return end('refused', 'there is no open connection to send it on')
+    return end('unknown', 'the network has not taken it yet')
+  }
+
+  /** The facts, if they come in time. Starts the probes that the look is due. */
+  async #ask(request: ServerLookRequest, endsAtMs: number): Promise<Facts | null> {
+    if (this.#performing) return null
+    for (;;) {
+      const changed = this.#changed.promise
+      if (this.#control === null) {
+        this.#prober.startIfDue(request.probeEveryMs)
+        if (this.#prober.inFlight === 0) return null
+        if (!(await this.#within(changed, endsAtMs))) return null
+        if (this.#control === null) return null
+        continue
+      }
+      const earlier = this.#standing
+      const standing = earlier ?? this.#startReading(this.#control)
+      if (!(await this.#within(standing.facts, endsAtMs))) {
+        standing.givenUp = true
+        const ageMs = this.#options.monotonicNow() - standing.startedAtMs
+        if (ageMs >= Math.min(doubtAfterMs, request.probeEveryMs))
+          this.#prober.startIfDue(request.probeEveryMs)
+        return null
+      }
+      // What was asked for by an earlier look is stale: ask anew. What broke off is asked again over a fresh probe.
+      const facts = await standing.facts.catch(() => null)
+      if (facts !== null && !standing.givenUp) return facts
+      if (facts === null && this.#control !== null) return null
+    }
+  }
+
+  #within(promise: Promise<unknown>, endsAtMs: number): Promise<boolean> {
+    return settledWithin(promise, endsAtMs - this.#options.monotonicNow())
+  }
+
+  #startReading(control: Control): Standing {
+    const { monotonicNow, probeTimeoutMs } = this.#options
+    const startedAtMs = monotonicNow()
+    const late = () => control.session.destroy()
+    const facts = withinDeadline(this.#readOver(control), probeTimeoutMs, 'the look', late)
+    const standing: Standing = { startedAtMs, facts, givenUp: false }
+    this.#standing = standing
+    facts.then(
+      (read) => this.#standingEnded(control, standing, read, null),
+      (error) => this.#standingEnded(control, standing, null, error),
+    )
+    return standing
+  }
+
+  async #readOver(control: Control): Promise<Facts> {
+    const { pair, monotonicNow } = this.#options
+    control.profile ??= await profileOf(control.session)
+    this.#dialect = control.profile.dialect
+    const isOurs = (token: string, id: number) => this.#sessions.isOurs(token, id)
+    return readFacts({ session: control.session, profile: control.profile, pair, monotonicNow, isOurs })
+  }
+
+  #standingEnded(control: Control, standing: Standing, facts: Facts | null, error: unknown): void {
+    this.#standing = null
+    const nowMs = this.#options.monotonicNow()
+    if (facts !== null) {
+      control.channelName = facts.channelName
+      this.#beats.seen(facts.accountSessions)
+      this.#keepOpen()
+      if (standing.givenUp) this.#prober.add(probeOf(standing.startedAtMs, nowMs, null))
+      return
+    }
+    // A connection that broke is no probe; an error that the server sent, or an answer we don't understand, is.
+    const failure = failureOf(error)
+    if (failure.outcome === 'sick' && !this.#closed)
+      this.#prober.add(probeOf(standing.startedAtMs, nowMs, failure))
+  }
+
+  /** While a receiver that was told to stop is still connecting, nothing can come in: it counts as off. */
+  #answerOf(facts: Facts): Facts['answer'] {
+    const { answer } = facts
+    if (!this.#detachment.isPending || answer.channel?.receiver !== 'connecting') return answer
+    return { ...answer, channel: { ...answer.channel, receiver: 'off' } }
+  }
+
+  async #transactions(gtidSet: string | null, endsAtMs: number): Promise<readonly Transaction[] | null> {
+    if (gtidSet === null) return null
+    if (gtidSet === '') return []
+    if (this.#scan?.gtidSet !== gtidSet) this.#scan = { gtidSet, found: this.#scanFor(gtidSet) }
+    const { found } = this.#scan
+    if (!(await this.#within(found, endsAtMs))) return null
+    return found.catch(() => {
+      this.#scan = null
+      return null
+    })
+  }
+
+  async #scanFor(gtidSet: string): Promise<readonly Transaction[]> {
+    const aid = await this.#sessions.open('aid')
+    this.#sessions.markHarmless(aid)
+    const late = () => aid.destroy()
+    try {
+      return await withinDeadline(
+        tablesOf(aid, gtidSet, this.#options.monotonicNow),
+        scanTimeoutMs,
+        'the search',
+        late,
+      )
+    } finally {
+      aid.quit(doubtAfterMs)
+    }
+  }
+
+  /** A probe's session becomes the standing connection, if there is none. */
+  #promote(session: Session): boolean {
+    if (this.#control !== null || session.closed || this.#closed) return false
+    const control: Control = { session, profile: null, channelName: '' }
+    this.#control = control
+    session.onClosed((byPeer) => {
+      if (this.#control === control) this.#control = null
+      this.#socketClosed(byPeer)
+    })
+    this.#keepOpen()
+    return true
+  }
+
+  #keepOpen(): void {
+    if (this.#control === null || this.#closed) return
+    this.#guard.ensureOpen()
+    this.#beats.ensureOpen()
+  }
+
+  #socketClosed(byPeer: boolean): void {
+    if (byPeer) this.#prober.hurry()
+    this.#tell()
+  }
+
+  #kill(id: number): void {
+    this.#control?.session.query('KILL ?', [id]).catch(() => undefined)
+  }
+
+  #tell(): void {
+    const changed = this.#changed
+    this.#changed = Promise.withResolvers()
+    changed.resolve()
+    if (this.#closed) return
+    for (const listener of this.#listeners) listener()
+  }
+}

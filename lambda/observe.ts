@@ -1,0 +1,71 @@
+/**
+ * One look at everything: both servers and, when asked, the directory, in parallel. Never rejects: what can't be seen is part of
+ * what is seen.
+ */
+import type { Directory } from './adapters/directory.ts'
+import type { ServerLink } from './adapters/server.ts'
+import type { Policy } from './core/policy.ts'
+import type { ActResult, LookRequest } from './core/step.ts'
+import type { ServerName, ServerView, Visibility, World } from './core/world.ts'
+
+export interface Links {
+  readonly servers: Readonly<Record<ServerName, ServerLink>>
+  readonly directory: Directory
+}
+
+export interface Clock {
+  /** Milliseconds that never run backwards. */
+  readonly monotonicNow: () => number
+  /** Unix milliseconds. */
+  readonly wallNow: () => number
+}
+
+export interface LookContext {
+  readonly policy: Policy
+  readonly who: string
+  readonly remainingMs: number
+  readonly last: ActResult | null
+  readonly visibility: Visibility | null
+}
+
+const DIRECTORY_TIMEOUT_MS = 2000
+const REREAD_TIMEOUT_MS = 250
+
+export async function observe(
+  links: Links,
+  clock: Clock,
+  request: LookRequest,
+  context: LookContext,
+): Promise<World> {
+  const looking = Object.entries(links.servers).map(async ([name, link]) => {
+    const asked = request.servers[name] ?? { probeEveryMs: 1000, waitMs: 0, transactions: null }
+    return [name, await link.look(asked)] as const
+  })
+  const [directory, ...views] = await Promise.all([
+    request.directory ? links.directory.read(DIRECTORY_TIMEOUT_MS) : null,
+    ...looking,
+  ])
+  const servers = await rereadLast(links, Object.fromEntries(views), request.rereadLast)
+  return { ...context, wallClockMs: clock.wallNow(), servers, directory }
+}
+
+/** R12: the named server's set is read after the spare's, or a commit between the two would look errant on the spare. */
+async function rereadLast(
+  links: Links,
+  servers: Record<ServerName, ServerView>,
+  named: ServerName | null,
+): Promise<Record<ServerName, ServerView>> {
+  const view = named === null ? undefined : servers[named]
+  if (named === null || view?.answer == null) return servers
+  if (Object.values(servers).some(({ answer }) => answer === null)) return servers
+  const later = await links.servers[named]?.reread(view.answer.session, REREAD_TIMEOUT_MS)
+  if (later == null) return { ...servers, [named]: { ...view, answer: null } }
+  return { ...servers, [named]: { ...view, answer: { ...view.answer, ...later } } }
+}
+
+/** What the first look of an invocation asks for, before anything is known. */
+export function firstLook(policy: Policy): LookRequest {
+  const server = { probeEveryMs: 250, waitMs: policy.detection.probeTimeoutMs, transactions: null }
+  const servers = Object.fromEntries(Object.keys(policy.servers).map((name) => [name, server]))
+  return { afterMs: 0, directory: true, servers, rereadLast: null, followChange: null }
+}

@@ -1,0 +1,601 @@
+/**
+ * The MySQL link against real servers: what a look tells, and what every step does to a server.
+ *
+ * The one thing to understand: one pair serves all tests. After each, the pair is put back: alice open, bob closed, replication on.
+ */
+import { readFileSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { removeFolder, temporaryFolder } from '../../lab/cleanup.ts'
+import { createAuthority } from '../../lab/database/certificates.ts'
+import type { MysqlServer } from '../../lab/database/mysql-server.ts'
+import { type Pair, startPair } from '../../lab/database/pair.ts'
+import { createMysqlLink, type MysqlLinkOptions } from '../../lambda/adapters/mysql/link.ts'
+import type { ServerLink } from '../../lambda/adapters/server.ts'
+import { lastOfOrigin } from '../../lambda/core/gtid-set.ts'
+import type { ServerLookRequest, ServerStep } from '../../lambda/core/step.ts'
+import type { Answer, Probe } from '../../lambda/core/world.ts'
+
+vi.setConfig({ testTimeout: 20_000 })
+
+let pair: Pair
+const opened: ServerLink[] = []
+const now = () => performance.now()
+
+beforeAll(async () => {
+  pair = await startPair({ family: 'mysql', proxies: true })
+}, 120_000)
+
+afterAll(() => pair?.remove(), 60_000)
+
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((link) => link.close()))
+  for (const link of Object.values(pair.links ?? {})) await link.heal()
+  for (const server of pair.servers) {
+    server.wake()
+    if (!server.running) await server.start()
+    await server.query('SET GLOBAL read_only = ON')
+    await server.query('SET GLOBAL super_read_only = ON')
+    await server.query('START REPLICA')
+  }
+  await pair.alice.query('SET GLOBAL read_only = OFF')
+  await waitFor('bob replicates', async () => (await statusOf(pair.bob)).Replica_IO_Running === 'Yes')
+  await waitFor('alice replicates', async () => (await statusOf(pair.alice)).Replica_IO_Running === 'Yes')
+  await pair.waitUntilCaughtUp(pair.bob)
+}, 60_000)
+
+function linkTo(server: MysqlServer, changes: Partial<MysqlLinkOptions> = {}): ServerLink {
+  const link = createMysqlLink({
+    ...{ name: server.name, pair: 'orders', who: 'w1', host: server.host, port: server.port },
+    tls: { mode: 'verify-ca', ca: readFileSync(pair.caFile, 'utf8') },
+    credentials: async () => pair.hotspare,
+    ...{ probeTimeoutMs: 1000, monotonicNow: now },
+    ...changes,
+  })
+  opened.push(link)
+  return link
+}
+
+function look(link: ServerLink, changes: Partial<ServerLookRequest> = {}) {
+  return link.look({ probeEveryMs: 300, waitMs: 1000, transactions: null, ...changes })
+}
+
+/** Looks until the server answers with its guard and whatever else is asked for. */
+async function answerOf(
+  link: ServerLink,
+  isRight: (answer: Answer) => boolean = () => true,
+): Promise<Answer> {
+  let found: Answer | null = null
+  await waitFor('an answer', async () => {
+    const view = await look(link)
+    found = view.answer
+    return view.answer !== null && view.guard === 'open' && isRight(view.answer)
+  })
+  if (found === null) throw new Error('no answer')
+  return found
+}
+
+async function waitFor(what: string, ask: () => Promise<boolean>, timeoutMs = 10_000): Promise<number> {
+  const startedAt = now()
+  while (!(await ask())) {
+    if (now() - startedAt > timeoutMs) throw new Error(`waited ${timeoutMs} ms in vain: ${what}`)
+    await pause(5)
+  }
+  return now() - startedAt
+}
+
+type StepWords<Kind> = Omit<Extract<ServerStep, { kind: Kind }>, 'kind' | 'server' | 'session' | 'deadlineMs'>
+
+/** Looks, and performs a step over the session of that look. */
+async function perform<Kind extends ServerStep['kind']>(
+  link: ServerLink,
+  kind: Kind,
+  words: StepWords<Kind>,
+  deadlineMs = 3000,
+) {
+  const { session } = await answerOf(link)
+  return link.perform({ kind, server: 'any', session, deadlineMs, ...words } as unknown as ServerStep)
+}
+
+async function statusOf(server: MysqlServer): Promise<Record<string, unknown>> {
+  const [row] = await server.query('SHOW REPLICA STATUS')
+  return row ?? {}
+}
+
+async function isOpen(server: MysqlServer): Promise<boolean> {
+  const [row] = await server.query<{ closed: number }>(
+    'SELECT @@global.read_only OR @@global.super_read_only AS closed',
+  )
+  return row?.closed === 0
+}
+
+function writeOrder(server: MysqlServer): Promise<unknown> {
+  return server.query('INSERT INTO shop.orders (token) VALUES (UUID())')
+}
+
+async function probesUntil(
+  link: ServerLink,
+  count: number,
+  changes: Partial<ServerLookRequest> = {},
+): Promise<Probe[]> {
+  const probes: Probe[] = []
+  await waitFor(`${count} probes`, async () => {
+    probes.push(...(await look(link, { waitMs: 50, ...changes })).probes)
+    return probes.length >= count
+  })
+  return probes
+}
+
+async function executedOf(server: MysqlServer): Promise<string> {
+  const [row] = await server.query<{ executed: string }>('SELECT @@global.gtid_executed AS executed')
+  return (row?.executed ?? '').replaceAll(/\s/g, '')
+}
+
+const soon = () => Date.now() + 60_000
+
+test('a healthy look has all facts right on both servers', async () => {
+  await writeOrder(pair.alice)
+  await pair.waitUntilCaughtUp(pair.bob)
+  const onAlice = linkTo(pair.alice)
+  const alice = await answerOf(onAlice)
+  const bob = await answerOf(linkTo(pair.bob))
+  expect(alice).toMatchObject({
+    family: 'mysql',
+    closed: false,
+    durable: true,
+    skipsReplicaStart: true,
+    others: [],
+    clients: 0,
+  })
+  expect(bob).toMatchObject({
+    family: 'mysql',
+    closed: true,
+    others: [],
+    clients: 0,
+    semiSync: null,
+    transactions: null,
+  })
+  expect(alice.version).toMatch(/^\d+\.\d+\.\d+/)
+  expect(Math.abs(alice.clockMs - Date.now())).toBeLessThan(1000)
+  expect(alice.clockMs - alice.startedClockMs).toBeGreaterThan(0)
+  expect(alice.clockMs - alice.startedClockMs).toBeLessThan(300_000)
+  expect(bob.executed).toBe(await executedOf(pair.alice))
+  expect(bob.executed).toContain(`${alice.uuid}:1-`)
+  expect(bob.channel).toMatchObject({
+    receiver: 'on',
+    receiverErrno: 0,
+    sourceUuid: alice.uuid,
+    queueing: '',
+    applier: 'on',
+  })
+  expect(bob.channel).toMatchObject({
+    heartbeatPeriodMs: 1000,
+    applying: [],
+    delaySeconds: 0,
+    applierErrno: 0,
+  })
+  expect(bob.channel?.received).toContain(`${alice.uuid}:`)
+  expect(bob.channel?.readPosition).toMatch(/^binlog\.\d+:\d+$/)
+  expect(alice.channel).toMatchObject({ receiver: 'on', sourceUuid: bob.uuid, applier: 'on' })
+  const again = await onAlice.reread(alice.session, 500)
+  expect(again?.executed).toBe(alice.executed)
+  expect(await onAlice.reread(alice.session + 1, 500)).toBeNull()
+})
+
+test('clients are counted, and sessions of other invocations listed by their id and whose they are', async () => {
+  const first = linkTo(pair.alice)
+  await answerOf(first)
+  const client = await pair.connect(pair.application, pair.alice)
+  const second = linkTo(pair.alice, { who: 'w2' })
+  const seen = await answerOf(second, (answer) => answer.others.length === 3)
+  expect(seen.others.map((other) => other.who)).toEqual(['w1', 'w1', 'w1'])
+  expect(seen.clients).toBe(1)
+  client.close()
+})
+
+test('others are killed and seen to be gone; the own sessions never are', async () => {
+  const first = linkTo(pair.alice)
+  await answerOf(first)
+  const second = linkTo(pair.alice, { who: 'w2' })
+  const seen = await answerOf(second, (answer) => answer.others.length === 3)
+  const ids = seen.others.map((other) => other.id)
+  const killed = await perform(second, 'kill-others', { ids: [...ids, seen.session, 999_999] })
+  expect(killed).toMatchObject({ outcome: 'done', message: '' })
+  const after = (await look(second)).answer
+  expect(after).toMatchObject({ session: seen.session, others: [] })
+})
+
+test('a step goes only over the session that the look used (R4)', async () => {
+  const link = linkTo(pair.bob)
+  const { session } = await answerOf(link)
+  await pair.bob.query('KILL ?', [session])
+  const step = { server: 'bob', deadlineMs: 1000, session } as const
+  expect((await link.perform({ kind: 'open', untilClockMs: soon(), ...step })).outcome).not.toBe('done')
+  const next = await answerOf(link, (answer) => answer.session !== session)
+  const late = await link.perform({ kind: 'open', untilClockMs: soon(), ...step })
+  expect(late).toMatchObject({ outcome: 'refused', message: expect.stringContaining('gone') })
+  expect(next.closed).toBe(true)
+  expect(await isOpen(pair.bob)).toBe(false)
+})
+
+test('opening works in time, and late it changes nothing, on a closed and on an open server (T36)', async () => {
+  const link = linkTo(pair.bob)
+  const { clockMs } = await answerOf(link)
+  expect((await perform(link, 'open', { untilClockMs: clockMs - 1 })).outcome).toBe('refused')
+  expect(await isOpen(pair.bob)).toBe(false)
+  expect((await perform(link, 'open', { untilClockMs: clockMs + 60_000 })).outcome).toBe('done')
+  expect(await isOpen(pair.bob)).toBe(true)
+  await perform(link, 'open', { untilClockMs: clockMs - 1 })
+  expect(await isOpen(pair.bob)).toBe(true)
+})
+
+test('closing ends the sessions of applications, and nobody writes any more, not even an administrator (T11)', async () => {
+  const client = await pair.connect(pair.application, pair.alice)
+  await client.connection.query('INSERT INTO shop.orders (token) VALUES (UUID())')
+  const link = linkTo(pair.alice)
+  await answerOf(link, (answer) => answer.clients === 1)
+  const closed = await perform(link, 'close', { lockWaitSeconds: 1, killFirst: false })
+  expect(closed).toMatchObject({ outcome: 'done', message: '' })
+  await expect(client.connection.query('SELECT 1')).rejects.toThrow()
+  await answerOf(link, (answer) => answer.closed && answer.clients === 0)
+  // Hotspare's own account has CONNECTION_ADMIN, which passes read_only; root has everything.
+  const write = "UPDATE hotspare.heartbeat SET sequence = 0 WHERE pair = 'nobody'"
+  await expect(pair.as(pair.hotspare, pair.alice, (it) => it.query(write))).rejects.toThrow(
+    /super-read-only|read_only|read-only/,
+  )
+  await expect(writeOrder(pair.alice)).rejects.toThrow(/read-only/)
+  client.close()
+})
+
+test('a close that waits too long for a lock is refused, and does not land later (T12)', async () => {
+  const holder = await pair.connect(pair.application, pair.alice)
+  const link = linkTo(pair.alice)
+  await pair.alice.query(`GRANT LOCK TABLES ON shop.* TO 'app'@'127.%'`)
+  await holder.connection.query('LOCK TABLES shop.orders WRITE')
+  const closed = await perform(link, 'close', { lockWaitSeconds: 1, killFirst: false })
+  expect(closed).toMatchObject({ outcome: 'refused', message: expect.stringMatching(/lock/i) })
+  expect((await look(link)).answer).toMatchObject({ closed: false, others: [] })
+  await holder.connection.query('UNLOCK TABLES')
+  await holder.connection.query('INSERT INTO shop.orders (token) VALUES (UUID())')
+  expect(await isOpen(pair.alice)).toBe(true)
+  holder.close()
+})
+
+test('a close that kills first gets past a session that holds locks', async () => {
+  const holder = await pair.connect(pair.application, pair.alice)
+  const link = linkTo(pair.alice)
+  await answerOf(link)
+  await pair.alice.query(`GRANT LOCK TABLES ON shop.* TO 'app'@'127.%'`)
+  await holder.connection.query('LOCK TABLES shop.orders WRITE')
+  expect((await perform(link, 'close', { lockWaitSeconds: 1, killFirst: true })).outcome).toBe('done')
+  expect((await answerOf(link)).closed).toBe(true)
+  holder.close()
+})
+
+test('a step past its deadline is unknown, its session shows among the others, and can be killed (R3)', async () => {
+  const holder = await pair.connect(pair.application, pair.alice)
+  const link = linkTo(pair.alice)
+  const { session } = await answerOf(link)
+  await pair.alice.query(`GRANT LOCK TABLES ON shop.* TO 'app'@'127.%'`)
+  await holder.connection.query('LOCK TABLES shop.orders WRITE')
+  const startedAt = now()
+  const closed = await perform(link, 'close', { lockWaitSeconds: 20, killFirst: false }, 200)
+  expect(now() - startedAt).toBeLessThan(400)
+  expect(closed.outcome).toBe('unknown')
+  const after = await answerOf(link, (answer) => answer.others.length > 0)
+  expect(after.others).toEqual([{ id: session, who: 'w1' }])
+  expect((await perform(link, 'kill-others', { ids: [session] })).outcome).toBe('done')
+  await holder.connection.query('UNLOCK TABLES')
+  expect((await answerOf(link)).others).toEqual([])
+  expect(await isOpen(pair.alice)).toBe(true)
+  holder.close()
+})
+
+test('a heartbeat is written on the open server, and refuses itself on a closed one or when it is late', async () => {
+  const onAlice = linkTo(pair.alice)
+  const watchSinceClockMs = 1_700_000_000_123
+  await sendBeat(onAlice, 1, { watchSinceClockMs })
+  const { heartbeat, clockMs } = await answerOf(onAlice)
+  expect(heartbeat).toMatchObject({ sequence: 1, watch: 'w1', watchSinceClockMs })
+  expect(typeof heartbeat === 'string' ? 0 : clockMs - heartbeat.writtenClockMs).toBeLessThan(2000)
+  await sendBeat(onAlice, 2, {})
+  expect((await answerOf(onAlice)).heartbeat).toMatchObject({ sequence: 2 })
+  expect(await sendBeat(onAlice, 3, { untilClockMs: clockMs - 1000 })).toMatchObject({ state: 'skipped' })
+  expect((await answerOf(onAlice)).heartbeat).toMatchObject({ sequence: 2 })
+  await pair.waitUntilCaughtUp(pair.bob)
+  const before = await executedOf(pair.bob)
+  const onBob = linkTo(pair.bob)
+  expect(await sendBeat(onBob, 4, {})).toMatchObject({ state: 'skipped' })
+  expect((await answerOf(onBob)).heartbeat).toMatchObject({ sequence: 2 })
+  expect(await executedOf(pair.bob)).toBe(before)
+  // Only read_only, which Hotspare's account could write through: the statement's own guard holds.
+  await pair.bob.query('SET GLOBAL super_read_only = OFF')
+  expect(await sendBeat(onBob, 5, {})).toMatchObject({ state: 'skipped' })
+  expect(await executedOf(pair.bob)).toBe(before)
+})
+
+/** Sends one heartbeat and waits for its end. */
+async function sendBeat(
+  link: ServerLink,
+  sequence: number,
+  words: { untilClockMs?: number; watchSinceClockMs?: number },
+  deadlineMs = 2000,
+) {
+  const { clockMs } = await answerOf(link)
+  const step = { sequence, untilClockMs: clockMs + 60_000, watchSinceClockMs: 0, ...words }
+  await waitFor(
+    'the heartbeat is sent',
+    async () => (await perform(link, 'beat', step, deadlineMs)).outcome === 'done',
+  )
+  let beat = (await look(link)).beat
+  await waitFor('the heartbeat ends', async () => {
+    beat = (await look(link)).beat
+    return beat?.sequence === sequence && beat.state !== 'pending'
+  })
+  return beat
+}
+
+test('a heartbeat that hangs is killed by id, and never are two outstanding (T37)', async () => {
+  const link = linkTo(pair.alice)
+  await sendBeat(link, 10, {})
+  const { clockMs } = await answerOf(link)
+  const words = { untilClockMs: clockMs + 60_000, watchSinceClockMs: 0 }
+  await pair.alice.session(async (root) => {
+    await root.query('BEGIN')
+    await root.query("UPDATE hotspare.heartbeat SET sequence = 0 WHERE pair = 'orders'")
+    expect((await perform(link, 'beat', { sequence: 11, ...words }, 400)).outcome).toBe('done')
+    expect((await look(link)).beat).toMatchObject({ sequence: 11, state: 'pending' })
+    const second = await perform(link, 'beat', { sequence: 12, ...words }, 400)
+    expect(second).toMatchObject({ outcome: 'refused', message: expect.stringContaining('outstanding') })
+    await waitFor('it is given up', async () => (await look(link)).beat?.state === 'failed')
+    await waitFor('no heartbeat is left', async () => {
+      const [row] = await pair.alice.query<{ writes: number }>(
+        "SELECT COUNT(*) AS writes FROM performance_schema.processlist WHERE INFO LIKE 'UPDATE hotspare.heartbeat%' AND COMMAND = 'Query'",
+      )
+      return row?.writes === 0
+    })
+    await root.query('ROLLBACK')
+  })
+  await sendBeat(link, 13, {})
+  expect((await answerOf(link)).heartbeat).toMatchObject({ sequence: 13 })
+  expect((await answerOf(link)).others).toEqual([])
+})
+
+test('kill -9 closes the guard and tells within milliseconds; the next probes are refused', async () => {
+  const link = linkTo(pair.alice)
+  await answerOf(link)
+  const told = Promise.withResolvers<number>()
+  link.onChange(() => told.resolve(now()))
+  const killedAt = now()
+  await pair.alice.kill()
+  expect((await told.promise) - killedAt).toBeLessThan(200)
+  const startedAt = now()
+  const probes = await probesUntil(link, 3, { probeEveryMs: 20, waitMs: 500 })
+  expect(now() - startedAt).toBeLessThan(500)
+  expect(probes.map((probe) => probe.outcome)).toEqual(['refused', 'refused', 'refused'])
+  expect(await look(link)).toMatchObject({ guard: 'closed', answer: null })
+  await pair.alice.start()
+  const back = await answerOf(link)
+  expect(back.closed).toBe(true)
+})
+
+test('a frozen server is silent, no look waits for it, and when it wakes it is read afresh', async () => {
+  const link = linkTo(pair.alice)
+  const before = await answerOf(link)
+  pair.alice.freeze()
+  const probes: Probe[] = []
+  const endsAt = now() + 3500
+  while (now() < endsAt) {
+    const startedAt = now()
+    const view = await look(link, { waitMs: 100 })
+    expect(now() - startedAt).toBeLessThan(160)
+    expect(view.answer).toBeNull()
+    probes.push(...view.probes)
+  }
+  expect(probes.length).toBeGreaterThan(3)
+  expect(new Set(probes.map((probe) => probe.outcome))).toEqual(new Set(['silent']))
+  for (const probe of probes) expect(probe.endedAtMs - probe.startedAtMs).toBeLessThan(1100)
+  pair.alice.wake()
+  await writeOrder(pair.alice)
+  const after = await answerOf(link)
+  expect(after.session).not.toBe(before.session)
+  expect(after.executed).not.toBe(before.executed)
+  expect(after.executed).toBe(await executedOf(pair.alice))
+})
+
+test('an answer that comes late counts as life and is never taken for a fresh one', async () => {
+  const link = linkTo(pair.alice)
+  const before = await answerOf(link)
+  pair.alice.freeze()
+  expect((await look(link, { waitMs: 50, probeEveryMs: 10_000 })).answer).toBeNull()
+  const looking = look(link, { probeEveryMs: 10_000 })
+  pair.alice.wake()
+  const view = await looking
+  const [late] = view.probes
+  expect(late?.outcome).toBe('answered')
+  expect(view.answer?.session).toBe(before.session)
+  expect(view.answer?.readAtMs).toBeGreaterThan(late?.endedAtMs ?? Number.POSITIVE_INFINITY)
+})
+
+test('the guard alone tells when its socket closes, and is opened again', async () => {
+  const link = linkTo(pair.alice)
+  const { session } = await answerOf(link)
+  const told = Promise.withResolvers<void>()
+  link.onChange(() => told.resolve())
+  const [guard] = await pair.alice.query<{ id: number }>(
+    "SELECT PROCESSLIST_ID AS id FROM performance_schema.session_connect_attrs WHERE ATTR_NAME = 'hotspare_role' AND ATTR_VALUE = 'guard'",
+  )
+  await pair.alice.query('KILL ?', [guard?.id])
+  await told.promise
+  expect((await look(link, { waitMs: 0 })).guard).toBe('closed')
+  expect((await answerOf(link)).session).toBe(session)
+})
+
+test('a close queued on a frozen server runs when it wakes, though we have left (T35)', async () => {
+  const link = linkTo(pair.alice)
+  await answerOf(link)
+  pair.alice.freeze()
+  const queued = await link.perform({ kind: 'queue-close', server: 'alice', deadlineMs: 500 })
+  expect(queued.outcome).toBe('done')
+  expect(queued.endedAtMs - queued.startedAtMs).toBeLessThan(50)
+  await link.close()
+  pair.alice.wake()
+  await waitFor('alice is closed', async () => !(await isOpen(pair.alice)))
+})
+
+test('receiver and applier are stopped and started, and each is seen to be', async () => {
+  const link = linkTo(pair.bob)
+  const detached = await perform(link, 'detach', {})
+  expect(detached.outcome).toBe('done')
+  expect((await answerOf(link)).channel).toMatchObject({ receiver: 'off', applier: 'on' })
+  expect((await perform(link, 'stop-applier', {})).outcome).toBe('done')
+  expect((await answerOf(link)).channel).toMatchObject({ receiver: 'off', applier: 'off' })
+  expect((await perform(link, 'start-threads', { applier: true, receiver: false })).outcome).toBe('done')
+  expect((await answerOf(link)).channel).toMatchObject({ receiver: 'off', applier: 'on' })
+  expect((await perform(link, 'start-threads', { applier: false, receiver: true })).outcome).toBe('done')
+  await answerOf(link, (answer) => answer.channel?.receiver === 'on')
+  expect((await perform(link, 'reconnect', {})).outcome).toBe('done')
+  await answerOf(link, (answer) => answer.channel?.receiver === 'on')
+})
+
+test('detaching does not wait for a receiver that is connecting to a frozen source, and nothing comes in', async () => {
+  const link = linkTo(pair.bob)
+  await answerOf(link)
+  pair.alice.freeze()
+  expect((await perform(link, 'reconnect', {})).outcome).toBe('done')
+  expect((await answerOf(link)).channel?.receiver).toBe('connecting')
+  const { channel } = await answerOf(link)
+  const detached = await perform(link, 'detach', {})
+  expect(detached.outcome).toBe('done')
+  expect(detached.endedAtMs - detached.startedAtMs).toBeLessThan(500)
+  expect((await answerOf(link)).channel?.receiver).toBe('off')
+  pair.alice.wake()
+  await writeOrder(pair.alice)
+  await waitFor('the receiver is off', async () => (await statusOf(pair.bob)).Replica_IO_Running === 'No')
+  expect((await answerOf(link)).channel?.received).toBe(channel?.received)
+  expect((await perform(link, 'start-threads', { applier: true, receiver: true })).outcome).toBe('done')
+  await answerOf(link, (answer) => answer.channel?.receiver === 'on')
+})
+
+test('an applier that holds half a transaction is stopped at once, and its rows are free (T34)', async () => {
+  await pair.alice.query('CREATE TABLE IF NOT EXISTS shop.large (id INT PRIMARY KEY, filler LONGBLOB)')
+  await pair.alice.query('REPLACE INTO shop.large VALUES (1, NULL)')
+  await pair.waitUntilCaughtUp(pair.bob)
+  const link = linkTo(pair.bob)
+  await answerOf(link)
+  const { aliceToBob } = pair.links ?? {}
+  if (aliceToBob === undefined) throw new Error('the pair has no links')
+  await aliceToBob.delay(20)
+  const write = pair.alice.session(async (root) => {
+    await root.query('BEGIN')
+    await root.query("UPDATE shop.large SET filler = 'held' WHERE id = 1")
+    for (let id = 2; id < 30; id += 1)
+      await root.query("REPLACE INTO shop.large VALUES (?, REPEAT('x', 1000000))", [id])
+    await root.query('COMMIT')
+  })
+  await answerOf(
+    link,
+    ({ channel }) => channel !== null && channel.queueing !== '' && channel.applying.length > 0,
+  )
+  await aliceToBob.stall()
+  await write
+  await waitFor('the rest is not on its way', async () => (await answerOf(link)).channel?.queueing !== '')
+  expect((await perform(link, 'detach', {})).outcome).toBe('done')
+  const stopped = await perform(link, 'stop-applier', {}, 5000)
+  expect(stopped).toMatchObject({ outcome: 'done', message: expect.stringContaining('killed') })
+  expect(stopped.endedAtMs - stopped.startedAtMs).toBeLessThan(2000)
+  const [free] = await pair.bob.query('SELECT COUNT(*) AS free FROM shop.large WHERE id = 1 FOR SHARE NOWAIT')
+  expect(free).toEqual({ free: 1 })
+  expect((await answerOf(link)).channel).toMatchObject({ receiver: 'off', applier: 'off', applying: [] })
+}, 60_000)
+
+test('the takeover record is kept, and read back', async () => {
+  const link = linkTo(pair.alice)
+  const gtidSet = (await answerOf(link)).executed
+  expect((await perform(link, 'record-takeover', { epoch: 7, writer: 'alice', gtidSet })).outcome).toBe(
+    'done',
+  )
+  expect((await perform(link, 'record-takeover', { epoch: 7, writer: 'alice', gtidSet })).outcome).toBe(
+    'done',
+  )
+  expect((await answerOf(link)).takeover).toEqual({ epoch: 7, gtidSet })
+  await pair.waitUntilCaughtUp(pair.bob)
+  expect((await answerOf(linkTo(pair.bob))).takeover).toEqual({ epoch: 7, gtidSet })
+})
+
+test('semi-synchronous waiting is seen and switched off', async () => {
+  expect((await perform(linkTo(pair.alice), 'stop-waiting', {})).outcome).toBe('done')
+  await pair.alice.query("INSTALL PLUGIN rpl_semi_sync_source SONAME 'semisync_source.so'")
+  try {
+    await pair.alice.query('SET GLOBAL rpl_semi_sync_source_enabled = 1')
+    const link = linkTo(pair.alice)
+    expect((await answerOf(link)).semiSync).toEqual({
+      sourceWaits: true,
+      replicasAcknowledging: 0,
+      timeoutMs: 10_000,
+    })
+    expect((await perform(link, 'stop-waiting', {})).outcome).toBe('done')
+    expect((await answerOf(link)).semiSync).toMatchObject({ sourceWaits: false })
+  } finally {
+    await pair.alice.query('UNINSTALL PLUGIN rpl_semi_sync_source')
+  }
+})
+
+test('errors that the server sends are sickness, not death (T3)', async () => {
+  const denied = linkTo(pair.alice, {
+    credentials: async () => ({ ...pair.hotspare, password: 'wrong' }),
+    refreshCredentials: async () => pair.hotspare,
+  })
+  const [probe] = await probesUntil(denied, 1, { waitMs: 500 })
+  expect(probe).toMatchObject({ outcome: 'sick', errno: 1045 })
+  expect(probe?.message).not.toContain(pair.hotspare.user)
+  await answerOf(denied)
+  const full = await pair.alice.session(async (root) => {
+    await root.query('SET GLOBAL max_connections = 1')
+    try {
+      return (await probesUntil(linkTo(pair.alice), 1, { waitMs: 500 }))[0]
+    } finally {
+      await root.query('SET GLOBAL max_connections = 100')
+    }
+  })
+  expect(full).toMatchObject({ outcome: 'sick', errno: 1040 })
+})
+
+test('a certificate of a strange authority or of another name is not trusted', async () => {
+  const folder = temporaryFolder('strange')
+  try {
+    const ca = readFileSync(createAuthority(folder).caFile, 'utf8')
+    const [strange] = await probesUntil(linkTo(pair.alice, { tls: { mode: 'verify-ca', ca } }), 1, {
+      waitMs: 500,
+    })
+    expect(strange).toMatchObject({ outcome: 'untrusted', errno: null })
+    const own = readFileSync(pair.caFile, 'utf8')
+    const named = (servername: string) =>
+      linkTo(pair.alice, { tls: { mode: 'verify-identity', ca: own, servername } })
+    await answerOf(named('alice'))
+    const [wrong] = await probesUntil(named('bob'), 1, { waitMs: 500 })
+    expect(wrong).toMatchObject({ outcome: 'untrusted', errno: null })
+  } finally {
+    removeFolder(folder)
+  }
+})
+
+test('the tables of single transactions are found in the binary log; what is not certain has none', async () => {
+  const { uuid, executed } = await answerOf(linkTo(pair.alice))
+  const last = lastOfOrigin(executed, uuid)
+  await writeOrder(pair.alice)
+  await pair.alice.query('FLUSH BINARY LOGS')
+  await pair.alice.query("REPLACE INTO hotspare.takeover VALUES ('orders', 1, 'alice', NOW(6), '')")
+  await pair.alice.query('CREATE TABLE shop.other (id INT PRIMARY KEY)')
+  await pair.alice.query('DROP TABLE shop.other')
+  const link = linkTo(pair.alice)
+  await answerOf(link)
+  const wanted = `${uuid}:${last + 1}-${last + 3}:${last + 1000}`
+  const view = await look(link, { waitMs: 3000, transactions: wanted })
+  expect(view.answer?.transactions).toEqual([
+    { gtid: `${uuid}:${last + 1}`, tables: ['shop.orders'] },
+    { gtid: `${uuid}:${last + 2}`, tables: ['hotspare.takeover'] },
+    { gtid: `${uuid}:${last + 3}`, tables: [] },
+    { gtid: `${uuid}:${last + 1000}`, tables: [] },
+  ])
+})
