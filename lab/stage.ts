@@ -24,7 +24,7 @@ export interface StageOptions {
   readonly configuration?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
   readonly onProgress?: (text: string) => void
   /** A bundle built before; built anew without. */
-  readonly bundleFile?: string
+  readonly bundle?: Stage['bundle']
 }
 
 export interface Stage {
@@ -47,9 +47,9 @@ export interface WatcherOptions {
 
 export async function openStage(options: StageOptions = {}): Promise<Stage> {
   const onProgress = options.onProgress ?? (() => undefined)
-  onProgress('Building the bundle')
+  if (options.bundle === undefined) onProgress('Building the bundle')
   const [bundle, pair, aws] = await Promise.all([
-    buildBundle(),
+    options.bundle ?? buildBundle(),
     startPair({ family: 'mysql', onProgress, ...options.pair }),
     startLabAws({ insyncAfterMs: options.insyncAfterMs ?? 0 }),
   ])

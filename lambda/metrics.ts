@@ -23,7 +23,11 @@ export function createPairMetrics(pair: string): PairMetrics {
       if (now - emittedAtMs < EMIT_EVERY_MS && !changed) return
       emittedAtMs = now
       const a = assess(decision.memory, world, now)
-      const metrics = new Metrics({ namespace: 'Hotspare', defaultDimensions: { pair } })
+      const metrics = new Metrics({
+        namespace: 'Hotspare',
+        serviceName: 'hotspare',
+        defaultDimensions: { pair },
+      })
       metrics.addMetric('WriterUnreachable', MetricUnit.Count, a.named.answer === null ? 1 : 0)
       metrics.addMetric('SpareUnreachable', MetricUnit.Count, a.spare.answer === null ? 1 : 0)
       metrics.addMetric('Unprotected', MetricUnit.Count, unfit(a) === null ? 0 : 1)

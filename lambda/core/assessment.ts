@@ -157,6 +157,13 @@ export function lackedBySpare(a: Assessment): string {
   return comparison?.server === a.spare.name && comparison.looks >= 2 ? comparison.lacks : ''
 }
 
+/** The spare has nothing that the named server lacks, and lacks nothing of its own, in this comparison: it may follow (must 5). */
+export function spareClean(a: Assessment): boolean {
+  const { comparison } = a.memory
+  if (comparison?.server !== a.spare.name) return false
+  return comparison.lacks === '' && withoutOurs(comparison.alone, a.memory) === ''
+}
+
 /** What the named server must have had and no longer has (R8); empty if it can't be told now. */
 export function lostByWriter(a: Assessment): string {
   if (a.named.answer === null || a.spare.answer === null || a.ledger === null) return ''
@@ -177,8 +184,9 @@ export function restartedSinceWriting(answer: Answer): boolean {
   )
 }
 
-/** The target still is the process that it was when we first saw it under this claim. */
+/** The target is no longer the process that it was when the claim was decided on: it may lack what it had received. */
 export function targetRestarted(a: Assessment, target: Side): boolean {
+  if (target.answer !== null && possiblyShort(target.answer)) return true
   if (a.claim.kind !== 'mine' || target.answer === null || a.claim.ours.targetStartedClockMs === null)
     return false
   return Math.abs(target.answer.startedClockMs - a.claim.ours.targetStartedClockMs) > 2000

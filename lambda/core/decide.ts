@@ -167,12 +167,12 @@ function lookFor(a: Assessment, row: Row, step: Step | null): LookRequest {
   const again = stepped && a.world.last?.step.kind === step.kind && a.world.last.outcome !== 'done'
   const afterMs = again ? AGAIN_MS : stepped ? 0 : (row.afterMs ?? detection.probeIntervalMs)
   const server = (side: Assessment['named']) => ({
-    // While one is silent, the look takes what is there: a failover never waits for it.
+    // While one is failing, the look takes what is there: a failover never waits for it.
     waitMs:
-      side.memory.lastAnswerAtMs === null && side.health === 'unknown'
-        ? detection.probeTimeoutMs
-        : side.answer === null
-          ? 0
+      side.memory.failingSinceMs !== null
+        ? 0
+        : side.memory.known === null
+          ? detection.probeTimeoutMs
           : HURRY_MS,
     probeEveryMs: probeEveryMs(a, side),
     transactions: null as string | null,

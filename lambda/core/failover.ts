@@ -10,6 +10,7 @@ import {
   isClosed,
   isOpen,
   lostByWriter,
+  spareClean,
   targetRestarted,
   unfit,
 } from './assessment.ts'
@@ -29,8 +30,6 @@ const release = (a: Assessment) => steps.swap(a, 'release', { claim: null })
 const undo = (a: Assessment) => steps.swap(a, 'undo', { claim: steps.claimOf(a, 'undo', a.named.name, true) })
 /** The receiver runs, or was stopped by an error that tells: starting it once more would tell nothing new. */
 const asked = (a: Assessment) => receiving(a) || (a.spare.answer?.channel?.receiverErrno ?? 0) !== 0
-/** It follows again only if it has nothing of its own and lacks nothing of its own (must 5). */
-const mayFollow = (a: Assessment) => a.memory.comparison?.alone === '' && a.memory.comparison.lacks === ''
 const receiving = (a: Assessment) =>
   a.spare.answer?.channel != null && a.spare.answer.channel.receiver !== 'off'
 const applying = (a: Assessment) => a.spare.answer?.channel?.applier === 'on'
@@ -141,7 +140,7 @@ const oldWriterBack: readonly Row[] = [
   {
     code: 'abandoning-threads',
     severity: 'warning',
-    when: (a) => isOpen(a.named) && mayFollow(a) && (!asked(a) || !applying(a)),
+    when: (a) => isOpen(a.named) && spareClean(a) && (!asked(a) || !applying(a)),
     because: (a) =>
       `${a.named.name} is back and open: the failover is given up, ${a.spare.name} replicates again first.`,
     step: (a) => steps.startThreads(a.spare, { applier: true, receiver: true }),

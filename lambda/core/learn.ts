@@ -33,7 +33,8 @@ export function learn(before: Memory, world: World, now: number): Memory {
     ...before,
     ledger,
     servers,
-    ours: learnClaim(before.ours, ledger, landed, world, now),
+    ours: learnClaim(before, ledger, landed, world, now),
+    openUnderClaim: learnOpenUnderClaim(before, ledger, world),
     moved: learnMove(before, ledger, landed, world),
     tookOverAtMs: landed === 'take-over' ? now : before.tookOverAtMs,
     inspected: learnTransactions(before.inspected, world),
@@ -190,15 +191,25 @@ function landedSwap(before: LedgerMemory, after: LedgerMemory): SwapStep['purpos
     : null
 }
 
+/** The old writer took writes while the claim stood: what the claim proved about the spare then is proven no more. */
+function learnOpenUnderClaim(before: Memory, ledger: LedgerMemory, world: World): boolean {
+  const parsed = ledger.text === null ? null : parseLedger(ledger.text)
+  if (parsed === null || typeof parsed === 'string' || parsed.claim === null) return false
+  return before.openUnderClaim || world.servers[parsed.writer]?.answer?.closed === false
+}
+
 function learnClaim(
-  before: ClaimMemory | null,
+  memoryBefore: Memory,
   ledger: LedgerMemory,
   landed: SwapStep['purpose'] | null,
   world: World,
   now: number,
 ): ClaimMemory | null {
+  const before = memoryBefore.ours
   const parsed = ledger.text === null ? null : parseLedger(ledger.text)
   if (parsed === null || typeof parsed === 'string' || parsed.claim?.who !== world.who) return null
+  // What the decision to claim was made on, not what the target has become since.
+  const decidedOn = memoryBefore.servers[parsed.claim.target]?.known?.startedClockMs ?? null
   let memory: ClaimMemory =
     before === null || landed === 'take-over'
       ? {
@@ -213,9 +224,9 @@ function learnClaim(
       : before
   if (landed !== null) memory = { ...memory, renewedAtMs: ledger.sent?.startedAtMs ?? now }
   if (landed === 'claim' || landed === 'prove')
-    memory = { ...memory, proven: true, targetStartedClockMs: null }
+    memory = { ...memory, proven: true, targetStartedClockMs: decidedOn }
   if (landed === 'undo' || landed === 'claim-short')
-    memory = { ...memory, proven: false, targetStartedClockMs: null }
+    memory = { ...memory, proven: false, targetStartedClockMs: decidedOn }
   memory = learnStep(memory, world)
   const target = world.servers[parsed.claim.target]?.answer
   if (target && memory.targetStartedClockMs === null)

@@ -13,6 +13,8 @@ export interface Memory {
   readonly watchSinceClockMs: number
   readonly servers: Readonly<Record<ServerName, ServerMemory>>
   readonly ledger: LedgerMemory
+  /** The named server was seen open while the claim that stands now did, whoever holds it. */
+  readonly openUnderClaim: boolean
   /** What was done under our own claim; null while we hold none. */
   readonly ours: ClaimMemory | null
   /** When the spare was last seen to replicate well while the writer answered. */
@@ -171,6 +173,7 @@ export function newMemory(policy: Policy, now: number, watchSinceClockMs: number
       refused: null,
       failure: null,
     },
+    openUnderClaim: false,
     ours: null,
     replicatingAtMs: null,
     coveredAtMs: null,

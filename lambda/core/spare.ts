@@ -15,6 +15,9 @@ export function held(spare: Answer): string {
   return spare.channel === null ? spare.executed : union(spare.executed, spare.channel.received)
 }
 
+/** A claim whose holder died is taken over within a minute or two. After much longer nobody knows what happened meanwhile. */
+const INHERITED_MS_MAX = 300_000
+
 /**
  * Whether the spare was replicating well when the writer died: seen by ourselves, or proven by a heartbeat that is fresh by the
  * spare's clock, or inherited from the claim of an invocation that had proof (T1).
@@ -31,8 +34,11 @@ export function provenFresh(
   const failingSinceMs = named.failingSinceMs ?? now
   if (memory.replicatingAtMs !== null && failingSinceMs - memory.replicatingAtMs <= freshnessMs) return true
   if (typeof spare.heartbeat === 'string') return false
-  if (claim !== null && claim.heartbeatClockMs > 0)
-    return spare.heartbeat.writtenClockMs >= claim.heartbeatClockMs
+  if (claim !== null && claim.heartbeatClockMs > 0 && !memory.openUnderClaim)
+    return (
+      spare.heartbeat.writtenClockMs >= claim.heartbeatClockMs &&
+      spare.clockMs - claim.heartbeatClockMs <= INHERITED_MS_MAX
+    )
   const ageMs = spare.clockMs - spare.heartbeat.writtenClockMs
   return ageMs <= freshnessMs + (now - failingSinceMs)
 }

@@ -6,6 +6,7 @@ import {
   isClosed,
   isOpen,
   lostByWriter,
+  spareClean,
   unfit,
 } from './assessment.ts'
 import { tell } from './message.ts'
@@ -19,9 +20,8 @@ const idle = (a: Assessment) => {
   if (channel == null || channel.receiverErrno !== 0 || channel.applierErrno !== 0) return false
   return channel.receiver === 'off' || channel.applier === 'off'
 }
-/** It follows again only if it has nothing of its own and nothing stopped it (must 5). */
-const mayFollow = (a: Assessment) =>
-  !held(a) && a.memory.comparison?.alone === '' && a.memory.comparison.lacks === ''
+/** It follows again only if nothing stands against it (must 5). */
+const mayFollow = (a: Assessment) => !held(a) && spareClean(a)
 const namedApplying = (a: Assessment) => a.named.answer?.channel?.applier === 'on'
 
 export const undo: readonly Row[] = [
@@ -100,6 +100,17 @@ export const undo: readonly Row[] = [
     because: (a) => `${a.named.name} applies what it had received before it is opened.`,
     afterMs: 50,
     progress: true,
+  },
+  {
+    code: 'reopening-unproven',
+    severity: 'critical',
+    when: (a) => isClosed(a.named) && a.spare.answer === null && a.named.answer?.durable !== true,
+    because: (a) =>
+      `${a.named.name} is closed, ${a.spare.name} does not answer, and ${a.named.name} is not set to keep every commit through a crash: whether it lost any can't be told.`,
+    advice: (a) =>
+      `Bring ${a.spare.name} back so that both can be compared. To accept the risk: on ${a.named.name}, SET GLOBAL super_read_only = OFF, read_only = OFF.`,
+    afterMs: 200,
+    tell: (a) => tell(a, 'writer-closed', 'critical'),
   },
   {
     code: 'reopening',

@@ -13,6 +13,7 @@ import {
   lackedBySpare,
   lostByWriter,
   restartedSinceWriting,
+  spareClean,
   toInspect,
   unfit,
 } from './assessment.ts'
@@ -35,6 +36,10 @@ const namedReceives = (a: Assessment) =>
 /** Must 4: who made the swap himself may go by it where the ledger can't be read. */
 const movedAndUnreadable = (a: Assessment) =>
   a.memory.moved !== null && a.world.directory?.state === 'unreadable'
+
+/** What a server that does not let us in has to say. */
+const complaint = ({ name, memory }: Assessment['named']) =>
+  memory.ailment === null ? '' : ` ${name}: ${memory.ailment.message}.`
 
 /** What keeps us from judging at all. */
 const unreadable: readonly Row[] = [
@@ -157,7 +162,7 @@ const blind: readonly Row[] = [
     severity: 'critical',
     when: (a) => a.named.answer === null && a.spare.answer === null,
     because: (a) =>
-      `Neither ${a.named.name} nor ${a.spare.name} answers: whoever sees nothing changes nothing.`,
+      `Neither ${a.named.name} nor ${a.spare.name} answers: whoever sees nothing changes nothing.${complaint(a.named)}${complaint(a.spare)}`,
     advice: () =>
       'Either both servers are down or the function is cut off. Look from another place; check the security groups, the subnets and the credentials.',
     afterMs: 100,
@@ -306,7 +311,9 @@ const namedSilent: readonly Row[] = [
     severity: 'warning',
     when: (a) => a.named.answer === null && a.named.health !== 'dead',
     because: (a) =>
-      `${a.named.name} does not answer for ${seconds(silentForMs(a))} (${a.named.memory.refused} refused, ${a.named.memory.silent} silent probes).`,
+      a.named.memory.refused + a.named.memory.silent === 0
+        ? `${a.named.name} did not answer in time, or closed its connection: it is probed.`
+        : `${a.named.name} does not answer for ${seconds(silentForMs(a))} (${a.named.memory.refused} refused, ${a.named.memory.silent} silent probes).`,
     afterMs: 25,
   },
   {
@@ -468,18 +475,23 @@ const spareStates: readonly Row[] = [
         : 'Set skip_replica_start=ON in the configuration file of both servers and restart the spare; see docs/setup.md.',
   },
   {
-    code: 'spare-returned',
+    code: 'spare-stopped',
     severity: 'warning',
-    when: (a) => {
-      const channel = a.spare.answer?.channel
-      const stopped = channel?.receiver === 'off' || channel?.applier === 'off' || !namedReceives(a)
-      const clean = a.memory.comparison?.alone === '' && a.memory.comparison.looks >= 2
-      return channel != null && stopped && clean && channel.receiverErrno === 0 && channel.applierErrno === 0
-    },
+    when: (a) => stopped(a.spare) && settledClean(a),
     because: (a) =>
-      `${a.named.name} takes writes. ${a.spare.name} is closed and has nothing that ${a.named.name} lacks, but the two do not replicate both ways: the pair is unprotected.`,
+      `${a.named.name} takes writes. ${a.spare.name} is closed and has nothing that ${a.named.name} lacks, but its replication is stopped: the pair is unprotected.`,
     advice: (a) =>
       `To make ${a.spare.name} the spare again: START REPLICA on ${a.spare.name}, wait until it has caught up, then START REPLICA on ${a.named.name}.`,
+    tell: (a) => (a.memory.moved?.from === a.spare.name ? tell(a, 'old-writer-returned', 'warning') : null),
+  },
+  {
+    code: 'reverse-stopped',
+    severity: 'warning',
+    when: (a) => stopped(a.named) && settledClean(a),
+    because: (a) =>
+      `${a.named.name} takes writes, ${a.spare.name} follows; but ${a.named.name} does not receive from ${a.spare.name}, so it could not follow after a switch.`,
+    advice: (a) =>
+      `${a.spare.name} has nothing that ${a.named.name} lacks: START REPLICA on ${a.named.name}.`,
     tell: (a) => (a.memory.moved?.from === a.spare.name ? tell(a, 'old-writer-returned', 'warning') : null),
   },
   {
@@ -513,6 +525,17 @@ const spareStates: readonly Row[] = [
       `${a.named.name} takes writes, ${a.spare.name} follows${applied(a.spare) ? '' : ' and is applying'}.`,
   },
 ]
+
+/** Replication is set up and a thread of it is off, though nothing went wrong: it restarted, or somebody stopped it. */
+function stopped({ answer }: Assessment['named']): boolean {
+  const channel = answer?.channel
+  if (channel == null || channel.receiverErrno !== 0 || channel.applierErrno !== 0) return false
+  return channel.receiver === 'off' || channel.applier === 'off'
+}
+
+function settledClean(a: Assessment): boolean {
+  return spareClean(a) && (a.memory.comparison?.looks ?? 0) >= 2
+}
 
 /** For how long a heartbeat write has been waiting for its commit. */
 function stalledMs(a: Assessment): number {

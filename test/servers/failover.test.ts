@@ -1,0 +1,176 @@
+/** A killed and a frozen writer, end to end: real servers, the built bundle, a real name. */
+import { describe, expect, it } from 'vitest'
+import { playFailover } from '../../lab/failover-story.ts'
+import { messageOf } from '../../lab/log-line.ts'
+import {
+  eventually,
+  flips,
+  isOpen,
+  ledgerOf,
+  looks,
+  onStage,
+  recordOf,
+  situation,
+  startWatch,
+  timesDone,
+} from './on-stage.ts'
+
+describe('crash', () => {
+  it('M2, T2: the spare has every row it received, is opened once, and the flip is one batch', async () => {
+    await onStage({}, async (stage) => {
+      const verdict = await playFailover(stage, { scenario: 'crash', warmUpMs: 2500 })
+      expect(verdict.failures).toEqual([])
+      expect(recordOf(stage)).toEqual([stage.pair.bob.host])
+      expect(ledgerOf(stage)).toMatchObject({ epoch: 2, writer: 'bob', how: 'failover', claim: null })
+      expect(flips(stage)).toBe(1)
+      const flip = stage.aws.route53.batches.at(-1)
+      expect(flip?.changes.map(({ action, type }) => `${action} ${type}`).sort()).toEqual([
+        'CREATE A',
+        'CREATE TXT',
+        'DELETE A',
+        'DELETE TXT',
+      ])
+      expect(stage.aws.route53.counts.upserts).toBe(0)
+    })
+  })
+
+  it('says in the message who writes now, what is at risk, what to do, and when everything happened', async () => {
+    await onStage({}, async (stage) => {
+      const watch = await startWatch(stage)
+      await stage.pair.alice.kill()
+      const { subject, message, attributes } = await stage.aws.sns.waitForMessage(
+        (each) => each.attributes.event === 'failed-over',
+        20_000,
+      )
+      expect(subject).toBe('[hotspare] orders: writer moved from alice to bob')
+      expect(attributes).toMatchObject({ pair: 'orders', severity: 'critical' })
+      for (const words of [
+        'Can anybody write?  Yes, on bob.',
+        'Is data at risk?',
+        'FENCE UNCONFIRMED',
+        'What now?',
+      ])
+        expect(message).toContain(words)
+      for (const mark of ['detected', 'confirmed', 'claimed', 'caughtUp', 'opened', 'moved', 'writable'])
+        expect(message).toMatch(new RegExp(`^ {2}${mark} +\\d+$`, 'm'))
+      expect(timesDone('open', watch)).toBe(1)
+    })
+  })
+
+  it('T10, T32: the old writer returns closed, with its threads stopped, and is compared before anything else', async () => {
+    await onStage({}, async (stage) => {
+      const watch = await startWatch(stage)
+      await stage.pair.alice.kill()
+      await situation(watch, 'spare-unreachable')
+      await stage.pair.alice.start()
+      await situation(watch, 'spare-stopped')
+      expect(await isOpen(stage.pair.alice)).toBe(false)
+      expect(await isOpen(stage.pair.bob)).toBe(true)
+      expect(ledgerOf(stage).holds).toEqual([])
+      const said = await stage.aws.sns.waitForMessage(
+        (each) => each.attributes.event === 'old-writer-returned',
+        5000,
+      )
+      expect(said.message).toContain('START REPLICA on alice')
+    })
+  })
+})
+
+describe('freeze', () => {
+  it('T9, T35: the deposed writer is closed as it wakes; at most five rows get through', async () => {
+    await onStage({}, async (stage) => {
+      const verdict = await playFailover(stage, { scenario: 'freeze', warmUpMs: 2500 })
+      expect(verdict.failures).toEqual([])
+      expect(await isOpen(stage.pair.alice)).toBe(false)
+      expect(await isOpen(stage.pair.bob)).toBe(true)
+      expect(ledgerOf(stage)).toMatchObject({ epoch: 2, writer: 'bob' })
+      expect(flips(stage)).toBe(1)
+    })
+  })
+})
+
+describe('what only the returned writer has', () => {
+  /** Lets the old writer come back behind our back and commit something there. */
+  async function strayCommit(
+    statement: string,
+    judge: (
+      stage: Parameters<Parameters<typeof onStage>[1]>[0],
+      watch: Awaited<ReturnType<typeof startWatch>>,
+    ) => Promise<void>,
+  ) {
+    await onStage({ pair: { proxies: true } }, async (stage) => {
+      const { alice, links } = stage.pair
+      const watch = await startWatch(stage)
+      await alice.kill()
+      await situation(watch, 'spare-unreachable')
+      links?.functionToAlice.cut()
+      await alice.start()
+      await alice.session(async (connection) => {
+        await connection.query('SET GLOBAL read_only = 0')
+        await connection.query(statement)
+        await connection.query('SET GLOBAL super_read_only = 1')
+      })
+      links?.functionToAlice.heal()
+      await judge(stage, watch)
+    })
+  }
+
+  it('M5: rows of an application hold it, and the message lists them and how to extract them', async () => {
+    await strayCommit(`INSERT INTO shop.orders (token) VALUES ('stray')`, async (stage, watch) => {
+      await situation(watch, 'spare-held')
+      expect(ledgerOf(stage).holds).toEqual(['alice'])
+      const said = await stage.aws.sns.waitForMessage((each) => each.attributes.event === 'server-held', 5000)
+      expect(said.message).toContain('mysqlbinlog --include-gtids=')
+      expect(said.message).toMatch(/[0-9a-f-]{36}:\d+ {2}shop\.orders/)
+    })
+  })
+
+  it('M5, T35: a heartbeat of ours does not', async () => {
+    const heartbeat = `UPDATE hotspare.heartbeat SET sequence = sequence + 1 WHERE pair = 'orders'`
+    await strayCommit(heartbeat, async (stage, watch) => {
+      await situation(watch, 'spare-stopped')
+      expect(ledgerOf(stage).holds).toEqual([])
+    })
+  })
+})
+
+describe('two watches for one death', () => {
+  it('T24: one opening, one flip, epoch + 1', async () => {
+    await onStage({}, async (stage) => {
+      const first = await startWatch(stage)
+      const second = await startWatch(stage, null, { name: 'second' })
+      await second.waitForLog(() => true, 10_000)
+      await stage.pair.alice.kill()
+      await eventually('bob is named', () => ledgerOf(stage).writer === 'bob')
+      await eventually(
+        'both see it',
+        () => looks(first, second).filter((look) => look.memory.ledger.text?.includes('epoch=2')).length > 1,
+      )
+      expect(timesDone('open', first, second)).toBe(1)
+      expect(flips(stage)).toBe(1)
+      expect(ledgerOf(stage).epoch).toBe(2)
+    })
+  })
+
+  it('the younger relieves the older', async () => {
+    await onStage({}, async (stage) => {
+      const older = await startWatch(stage)
+      const younger = await startWatch(stage, 'healthy', { name: 'younger' })
+      const { result, error } = await older.finished
+      expect(error).toBeUndefined()
+      expect(result).toMatchObject({ ok: true, pairs: { orders: { situation: { code: 'relieved' } } } })
+      expect(looks(younger).at(-1)?.situation).not.toBe('relieved')
+    })
+  })
+})
+
+it('M9: a failover does not wait for SNS', async () => {
+  await onStage({}, async (stage) => {
+    const watch = await startWatch(stage)
+    stage.aws.sns.faults.outage = 'hang'
+    await stage.pair.alice.kill()
+    await eventually('bob is named', () => ledgerOf(stage).writer === 'bob', 5000)
+    const unsent = await watch.waitForLog((line) => messageOf(line)?.event === 'failed-over', 15_000)
+    expect(messageOf(unsent)?.sent).toMatch(/SNS did not answer/)
+  })
+})
