@@ -80,7 +80,7 @@ export async function playFailover(stage: Stage, options: StoryOptions): Promise
     )
     const wake =
       sentry === null
-        ? { acceptedAfterWake: 0, doubleOpenMs: 0 }
+        ? { acceptedAfterWake: 0, doubleOpenMs: 0, wokeAtMs: Number.POSITIVE_INFINITY }
         : await wakeUp(stage, apps, sentry, old, tell, diedAtMs, options.frozenMs ?? 6000)
     const message = await stage.aws.sns.waitForMessage(
       (each) => each.attributes.event === 'failed-over',
@@ -91,10 +91,13 @@ export async function playFailover(stage: Stage, options: StoryOptions): Promise
     )
     await apps.stop()
     const acked = apps.byName.acknowledged
-    const judged = { before: acked.filter(({ host }) => host === old.host && true), acked, diedAtMs }
     const look = lookOf(moved) as LookLine
     const times = timesOf(look, diedWallMs)
-    const lostRows = await countLost(stage, spare.server, judged.before)
+    const lostRows = await countLost(
+      stage,
+      spare.server,
+      acked.filter(({ host, atMs }) => host === old.host && atMs < wake.wokeAtMs),
+    )
     const declaredAtRisk = look.risk?.transactionsAtMost ?? null
     const verdict = {
       server: `mysql ${old.server.binary.version}`,
@@ -106,7 +109,8 @@ export async function playFailover(stage: Stage, options: StoryOptions): Promise
       ...times,
       writableMs: Math.round(writableMs),
       throughNameMs: Math.round(through.atMs - diedAtMs),
-      ...wake,
+      acceptedAfterWake: wake.acceptedAfterWake,
+      doubleOpenMs: wake.doubleOpenMs,
     }
     const failures = judge(stage, verdict)
     return { ok: failures.length === 0, ...verdict, failures }
@@ -190,7 +194,7 @@ async function wakeUp(
   tell: (text: string) => void,
   diedAtMs: number,
   frozenMs: number,
-): Promise<{ acceptedAfterWake: number; doubleOpenMs: number }> {
+): Promise<{ acceptedAfterWake: number; doubleOpenMs: number; wokeAtMs: number }> {
   await pause(Math.max(0, diedAtMs + frozenMs - performance.now()))
   tell(`Wake the old writer, alice, after ${Math.round((performance.now() - diedAtMs) / 1000)} s.`)
   const wokeAtMs = performance.now()
@@ -211,7 +215,7 @@ async function wakeUp(
   tell(
     `The old writer acknowledged ${accepted.length} rows after it woke; it was open for ${Math.round(openUntilMs - wokeAtMs)} ms.`,
   )
-  return { acceptedAfterWake: accepted.length, doubleOpenMs: Math.round(openUntilMs - wokeAtMs) }
+  return { acceptedAfterWake: accepted.length, doubleOpenMs: Math.round(openUntilMs - wokeAtMs), wokeAtMs }
 }
 
 /** What can be said about an old writer that is back. */

@@ -134,7 +134,7 @@ describe('a right configuration', () => {
   test('the policy is what decisions need, without hosts or credentials', () => {
     const content = minimal()
     content.pairs.orders.servers.bob = { host: 'db2.internal', address: '10.0.2.10' }
-    content.pairs.orders.failover = { mode: 'observe', acceptMissing: ['closed-at-boot'] }
+    content.pairs.orders.failover = { mode: 'observe', acceptMissing: ['skip-replica-start'] }
     const policy = policyOf(parseConfiguration(JSON.stringify(content), 'f'), 'orders')
     expect(policy).toEqual({
       pair: 'orders',
@@ -151,7 +151,7 @@ describe('a right configuration', () => {
         mode: 'observe',
         catchUpTimeoutMs: 60_000,
         cooldownMs: 3_600_000,
-        acceptMissing: ['closed-at-boot'],
+        acceptMissing: ['skip-replica-start'],
       },
       switchover: { writeBlockMs: 5000 },
       claimMs: 15_000,
@@ -410,11 +410,7 @@ const mistakes: Readonly<Record<string, Mistake>> = {
     (pair) => {
       pair.failover = { acceptMissing: ['everything'] }
     },
-    expected(
-      `${pairPath}.failover.acceptMissing.0`,
-      '"everything"',
-      '"skip-replica-start" or "closed-at-boot"',
-    ),
+    expected(`${pairPath}.failover.acceptMissing.0`, '"everything"', '"skip-replica-start"'),
   ],
   'a list instead of an object': [
     (pair) => {

@@ -153,7 +153,8 @@ const detection = v.pipe(
   v.description("How a writer's death is confirmed"),
 )
 
-const essentials = ['skip-replica-start', 'closed-at-boot'] as const
+// Whether a server that is open now would boot closed, it doesn't say; that essential can't be checked, so it can't be waived.
+const essentials = ['skip-replica-start'] as const
 
 const failover = v.pipe(
   v.strictObject(
@@ -184,7 +185,7 @@ const failover = v.pipe(
         3_600_000,
       ),
       onStall: v.optional(
-        oneOf(['alert', 'failover'], 'What to do about a writer that answers but cannot commit'),
+        oneOf(['alert'], 'What to do about a writer that answers but cannot commit'),
         'alert',
       ),
       acceptMissing: v.optional(

@@ -129,15 +129,6 @@ const targetOpen: readonly Row[] = [
 
 const oldWriterBack: readonly Row[] = [
   {
-    code: 'opening-unsettled',
-    severity: 'warning',
-    when: (a) => a.named.answer !== null && !openingSettled(a, a.spare),
-    because: (a) =>
-      `What became of the statement that opens ${a.spare.name} is not known yet: until it is, ${a.named.name} is left alone.`,
-    afterMs: 50,
-    progress: true,
-  },
-  {
     code: 'abandoning-threads',
     severity: 'warning',
     when: (a) => isOpen(a.named) && spareClean(a) && (!asked(a) || !applying(a)),

@@ -315,10 +315,12 @@ function learnPair(
     spare.channel?.receiver === 'on' &&
     spare.channel.applier === 'on' &&
     typeof spare.heartbeat !== 'string' &&
-    typeof named.heartbeat !== 'string' &&
-    named.heartbeat.writtenClockMs - spare.heartbeat.writtenClockMs <= world.policy.detection.freshnessMs
-  )
-    replicatingAtMs = now
+    typeof named.heartbeat !== 'string'
+  ) {
+    // As old as the newest heartbeat that it has applied: both were written by the named server's clock.
+    const behindMs = named.heartbeat.writtenClockMs - spare.heartbeat.writtenClockMs
+    replicatingAtMs = Math.max(replicatingAtMs ?? 0, now - Math.max(0, behindMs))
+  }
   return {
     replicatingAtMs,
     coveredAtMs,

@@ -32,7 +32,7 @@ export interface Policy {
   readonly claimMs: number
 }
 
-export type Essential = 'skip-replica-start' | 'closed-at-boot'
+export type Essential = 'skip-replica-start'
 
 export interface ServerPolicy {
   /** What the writer record holds when this server is the writer. */

@@ -13,9 +13,9 @@ const heartbeatAge = (a: Assessment) => {
 const openByHand = (a: Assessment) =>
   `If you are sure that ${a.named.name} stays down: hotspare failover --pair ${a.policy.pair} --force`
 
-const WORDS: Readonly<Record<Exclude<Unfitness, 'silent'>, (a: Assessment) => string>> = {
+/** A spare that is no replica has no view of the writer either: `no-witness` comes first. */
+const WORDS: Readonly<Record<Exclude<Unfitness, 'silent' | 'not-a-replica'>, (a: Assessment) => string>> = {
   held: (a) => `${a.spare.name} is held and may not take part until it is released`,
-  'not-a-replica': (a) => `${a.spare.name} is not a replica of ${a.named.name}`,
   'not-armed': () => 'automatic failover is not armed (heartbeat table, skip_replica_start)',
   'freshness-unproven': (a) =>
     `nobody watched when it died, so nothing proves that ${a.spare.name} was up to date (${heartbeatAge(a)})`,

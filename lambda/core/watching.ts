@@ -407,7 +407,7 @@ const spareStates: readonly Row[] = [
     step: (a) => steps.detach(a.named),
   },
   {
-    code: 'spare-held',
+    code: 'spare-on-hold',
     severity: 'warning',
     when: held,
     because: (a) => `${a.named.name} takes writes; ${a.spare.name} is held. The pair is unprotected.`,

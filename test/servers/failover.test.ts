@@ -76,6 +76,41 @@ describe('crash', () => {
   })
 })
 
+describe('half a transaction', () => {
+  it('T33, T34: a writer that dies while a large one is on its way: it is dropped, its rows are free', async () => {
+    await onStage({ pair: { proxies: true } }, async (stage) => {
+      const { alice, bob, links } = stage.pair
+      await alice.query('CREATE TABLE shop.large (id INT PRIMARY KEY, filler LONGBLOB)')
+      await alice.query('INSERT INTO shop.large VALUES (1, NULL)')
+      const watch = await startWatch(stage)
+      await links?.aliceToBob.delay(20)
+      const write = alice.session(async (root) => {
+        await root.query('BEGIN')
+        await root.query(`UPDATE shop.large SET filler = 'held' WHERE id = 1`)
+        for (let id = 2; id < 40; id++)
+          await root.query(`INSERT INTO shop.large VALUES (?, REPEAT('x', 1000000))`, [id])
+        await root.query('COMMIT')
+      })
+      await eventually('bob works on half of it', async () => {
+        const [row] = await bob.query<{ half: number }>(`SELECT COUNT(*) AS half
+          FROM performance_schema.replication_connection_status AS receiver
+          JOIN performance_schema.replication_applier_status_by_worker AS worker USING (CHANNEL_NAME)
+          WHERE QUEUEING_TRANSACTION <> '' AND APPLYING_TRANSACTION = QUEUEING_TRANSACTION`)
+        return Number(row?.half) > 0
+      })
+      // The rest never arrives: what the link still holds goes with the connection.
+      await links?.aliceToBob.stall()
+      await write
+      await alice.kill()
+      await links?.aliceToBob.reset()
+      await situation(watch, 'spare-unreachable')
+      expect(timesDone('stop-applier', watch)).toBe(1)
+      const [free] = await bob.query('SELECT filler FROM shop.large WHERE id = 1 FOR UPDATE NOWAIT')
+      expect(free).toEqual({ filler: null })
+    })
+  })
+})
+
 describe('freeze', () => {
   it('T9, T35: the deposed writer is closed as it wakes; at most five rows get through', async () => {
     await onStage({}, async (stage) => {
@@ -117,7 +152,7 @@ describe('what only the returned writer has', () => {
 
   it('M5: rows of an application hold it, and the message lists them and how to extract them', async () => {
     await strayCommit(`INSERT INTO shop.orders (token) VALUES ('stray')`, async (stage, watch) => {
-      await situation(watch, 'spare-held')
+      await situation(watch, 'spare-on-hold')
       expect(ledgerOf(stage).holds).toEqual(['alice'])
       const said = await stage.aws.sns.waitForMessage((each) => each.attributes.event === 'server-held', 5000)
       expect(said.message).toContain('mysqlbinlog --include-gtids=')
