@@ -3,6 +3,7 @@
  * `request` answers people, and is a function of its own so that a watch in progress never blocks it.
  */
 import { type Configuration, loadConfiguration } from './config.ts'
+import { failover } from './failover-request.ts'
 import { runOf } from './pair.ts'
 import { status } from './status.ts'
 import { watch as watchPair } from './watch.ts'
@@ -15,6 +16,7 @@ interface Context {
 interface Event {
   readonly action?: unknown
   readonly pair?: unknown
+  readonly force?: unknown
 }
 
 /** A watch ends by itself after this long, whatever the function's time-out. */
@@ -45,14 +47,16 @@ export async function watch(event: Event, context: Context): Promise<unknown> {
 
 export async function request(event: Event, context: Context): Promise<unknown> {
   configuration ??= loadConfiguration()
-  if (event.action !== 'status')
-    return {
-      ok: false,
-      situation: 'wrong-request',
-      because: `The action ${JSON.stringify(event.action ?? null)} is not one that this version knows. Send {"action":"status","pair":"${Object.keys(configuration.pairs)[0]}"}.`,
-    }
   const endsAtMs = performance.now() + context.getRemainingTimeInMillis() - CLOSING_MS
-  return status(runOf(configuration, nameOf(event, configuration), () => endsAtMs - performance.now()))
+  const remainingMs = () => endsAtMs - performance.now()
+  const pair = nameOf(event, configuration)
+  if (event.action === 'status') return status(runOf(configuration, pair, remainingMs))
+  if (event.action === 'failover') return failover(configuration, pair, event.force ?? [], remainingMs)
+  return {
+    ok: false,
+    situation: 'wrong-request',
+    because: `The action ${JSON.stringify(event.action ?? null)} is not one that this version knows. Send {"action":"status","pair":"${pair}"} or {"action":"failover","pair":"${pair}"}.`,
+  }
 }
 
 /** @throws {Error} that names the pairs there are. */

@@ -6,7 +6,7 @@ import type { Directory } from './adapters/directory.ts'
 import type { ServerLink } from './adapters/server.ts'
 import type { Policy } from './core/policy.ts'
 import type { ActResult, LookRequest } from './core/step.ts'
-import type { ServerName, ServerView, Visibility, World } from './core/world.ts'
+import type { ManualFailover, ServerName, ServerView, Visibility, World } from './core/world.ts'
 
 export interface Links {
   readonly servers: Readonly<Record<ServerName, ServerLink>>
@@ -23,6 +23,7 @@ export interface Clock {
 export interface LookContext {
   readonly policy: Policy
   readonly who: string
+  readonly request: ManualFailover | null
   readonly remainingMs: number
   readonly last: ActResult | null
   readonly visibility: Visibility | null

@@ -7,6 +7,7 @@ import { createRoute53Directory } from './adapters/route53.ts'
 import { type AccountOutcome, createSecrets, type Secrets } from './adapters/secrets.ts'
 import { createSnsAlerts } from './adapters/sns.ts'
 import { type Configuration, policyOf } from './config.ts'
+import type { ManualFailover } from './core/world.ts'
 import { createPairMetrics } from './metrics.ts'
 import type { Clock, Links } from './observe.ts'
 import { createReporter } from './report.ts'
@@ -50,7 +51,12 @@ function pairOf(configuration: Configuration, pair: string): Configuration['pair
   return found
 }
 
-export function runOf(configuration: Configuration, pair: string, remainingMs: () => number): Run {
+export function runOf(
+  configuration: Configuration,
+  pair: string,
+  remainingMs: () => number,
+  request: ManualFailover | null = null,
+): Run {
   const { directory, secrets, alerts } = warmFor(configuration, pair)
   const who = newWho()
   const links: Links = { directory, servers: serverLinks(configuration, pair, who, secrets) }
@@ -59,7 +65,15 @@ export function runOf(configuration: Configuration, pair: string, remainingMs: (
     metrics: createPairMetrics(pair),
     log: (line) => void process.stdout.write(`${line}\n`),
   })
-  return { policy: policyOf(configuration, pair), who, links, clock: systemClock, reporter, remainingMs }
+  return {
+    policy: policyOf(configuration, pair),
+    who,
+    links,
+    clock: systemClock,
+    reporter,
+    remainingMs,
+    request,
+  }
 }
 
 function serverLinks(

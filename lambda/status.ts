@@ -21,7 +21,7 @@ export async function status({ policy, who, links, clock, remainingMs }: Run): P
   let request = firstLook(policy)
   try {
     for (let look = 1; ; look++) {
-      const context = { policy, who, remainingMs: remainingMs(), last: null, visibility: null }
+      const context = { policy, who, request: null, remainingMs: remainingMs(), last: null, visibility: null }
       const world = await observe(links, clock, request, context)
       const { situation, ...decision } = decide(memory, world, clock.monotonicNow())
       memory = decision.memory

@@ -4,10 +4,11 @@
  */
 import { act } from './act.ts'
 import { decide } from './core/decide.ts'
-import { newMemory } from './core/memory.ts'
+import { type Move, newMemory } from './core/memory.ts'
 import type { Policy } from './core/policy.ts'
 import type { Situation } from './core/situation.ts'
 import type { ActResult } from './core/step.ts'
+import type { ManualFailover } from './core/world.ts'
 import { follow } from './follow.ts'
 import { type Clock, firstLook, type Links, observe } from './observe.ts'
 import type { Reporter } from './report.ts'
@@ -21,10 +22,14 @@ export interface Run {
   readonly clock: Clock
   readonly reporter: Reporter
   readonly remainingMs: () => number
+  /** What a person asked for; null for a watch on its schedule. */
+  readonly request: ManualFailover | null
 }
 
 export interface WatchResult {
   readonly situation: Situation
+  /** The swap of the writer that this invocation made. */
+  readonly moved: Move | null
   readonly looks: number
 }
 
@@ -42,6 +47,7 @@ export async function watch(run: Run): Promise<WatchResult> {
       const world = await observe(links, clock, request, {
         policy,
         who,
+        request: run.request,
         remainingMs: remainingMs(),
         last,
         visibility,
@@ -51,7 +57,7 @@ export async function watch(run: Run): Promise<WatchResult> {
       reporter.note({ memory, world, now, decision })
       memory = decision.memory
       request = decision.look
-      if (decision.finish) return { situation: decision.situation, looks }
+      if (decision.finish) return { situation: decision.situation, moved: memory.moved, looks }
       last = decision.step === null ? null : await act(links, decision.step)
       await wake.sleep(request.afterMs)
     }

@@ -99,27 +99,42 @@ export function isClosed(side: Side): boolean {
 
 /** The writer is dead by our own probes and by the witness (must 2). */
 export function confirmedDead(a: Assessment): boolean {
-  return a.named.health === 'dead' && (a.witness === 'lost' || a.witness === 'silent')
+  if (a.named.health !== 'dead') return false
+  return a.witness === 'lost' || a.witness === 'silent' || (a.witness === 'none' && waived(a, 'no-witness'))
 }
 
-/** Why the spare may not take over now, most serious first; null if it may. Must 2, but for the death itself. */
+/** A person has asked for the failover and named this reason against it as one to go without. */
+export function waived(a: Assessment, code: string): boolean {
+  return a.world.request?.force.includes(code) === true
+}
+
+/** Why the spare may not take over now, most serious first; null if it may, or if a person waived it. Must 2, but for the death itself. */
 export function unfit(a: Assessment): Unfitness | null {
+  return reasonsAgainst(a).find((reason) => !waived(a, `spare-${reason}`)) ?? null
+}
+
+function reasonsAgainst(a: Assessment): Unfitness[] {
   const { policy, ledger, memory, now } = a
-  const answer = a.spare.answer
-  if (answer === null || ledger === null) return 'silent'
-  if (ledger.holds.includes(a.spare.name)) return 'held'
-  if (answer.channel === null) return 'not-a-replica'
-  if (answer.heartbeat === 'no-table' || answer.heartbeat === 'no-row') return 'not-armed'
-  const accepts = policy.failover.acceptMissing.includes('skip-replica-start')
-  if (!accepts && (!answer.skipsReplicaStart || a.named.memory.known?.skipsReplicaStart === false))
-    return 'not-armed'
+  const { answer } = a.spare
+  if (answer === null || ledger === null) return ['silent']
+  if (answer.channel === null) return ['not-a-replica']
+  const armed =
+    typeof answer.heartbeat !== 'string' &&
+    (policy.failover.acceptMissing.includes('skip-replica-start') ||
+      (answer.skipsReplicaStart && a.named.memory.known?.skipsReplicaStart !== false))
   const claim = a.claim.kind === 'none' ? null : a.claim.claim
-  if (!provenFresh(answer, a.named.memory, memory, policy, claim, now))
-    return a.named.memory.lastAnswerAtMs === null ? 'freshness-unproven' : 'stale'
-  if (possiblyShort(answer)) return 'possibly-short'
-  if (answer.channel.applierErrno !== 0) return 'applier-broken'
-  if (errantOnSpare(a) !== '') return 'errant'
-  return null
+  const fresh = provenFresh(answer, a.named.memory, memory, policy, claim, now)
+  const watched = a.named.memory.lastAnswerAtMs !== null
+  const reasons: [boolean, Unfitness][] = [
+    [ledger.holds.includes(a.spare.name), 'held'],
+    [!armed, 'not-armed'],
+    [!fresh && !watched, 'freshness-unproven'],
+    [!fresh && watched, 'stale'],
+    [possiblyShort(answer), 'possibly-short'],
+    [answer.channel.applierErrno !== 0, 'applier-broken'],
+    [errantOnSpare(a) !== '', 'errant'],
+  ]
+  return reasons.filter(([stands]) => stands).map(([, reason]) => reason)
 }
 
 export type Unfitness =
@@ -186,6 +201,7 @@ export function restartedSinceWriting(answer: Answer): boolean {
 
 /** The target is no longer the process that it was when the claim was decided on: it may lack what it had received. */
 export function targetRestarted(a: Assessment, target: Side): boolean {
+  if (waived(a, 'spare-possibly-short')) return false
   if (target.answer !== null && possiblyShort(target.answer)) return true
   if (a.claim.kind !== 'mine' || target.answer === null || a.claim.ours.targetStartedClockMs === null)
     return false
@@ -194,4 +210,28 @@ export function targetRestarted(a: Assessment, target: Side): boolean {
 
 export function applied(side: Side): boolean {
   return side.answer !== null && caughtUp(side.answer)
+}
+
+/** Replication is set up and a thread of it is off, though nothing went wrong: it restarted, or somebody stopped it. */
+export function replicationStopped({ answer }: Side): boolean {
+  const channel = answer?.channel
+  if (channel == null || channel.receiverErrno !== 0 || channel.applierErrno !== 0) return false
+  return channel.receiver === 'off' || channel.applier === 'off'
+}
+
+/** In observe mode nothing is done to servers, and no writer is moved. */
+export function acts(a: Assessment): boolean {
+  return a.policy.failover.mode !== 'observe'
+}
+
+export function onHold(a: Assessment): boolean {
+  return a.ledger?.holds.includes(a.spare.name) === true
+}
+
+export function silentForMs(a: Assessment): number {
+  return a.now - (a.named.memory.failingSinceMs ?? a.now)
+}
+
+export function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`
 }

@@ -6,18 +6,19 @@
  *
  * Pure and synchronous: the same memory, world and time give the same decision, today and when a log line is replayed.
  */
-import { adopting } from './adopting.ts'
-import { type Assessment, assess } from './assessment.ts'
-import { failover } from './failover.ts'
+
+import { type Assessment, assess, isClosed, isOpen } from './assessment.ts'
 import { learn } from './learn.ts'
 import type { Memory } from './memory.ts'
 import { compose, type Message, milestones, type Tell, tell } from './message.ts'
 import type { Row, Situation } from './situation.ts'
+import { adopting } from './situations/adopting.ts'
+import { failover } from './situations/failover.ts'
+import { swept } from './situations/sweeping.ts'
+import { undo } from './situations/undo.ts'
+import { watching } from './situations/watching.ts'
 import type { LookRequest, Step } from './step.ts'
 import { beat, killOthers, swap } from './steps.ts'
-import { swept } from './sweeping.ts'
-import { undo } from './undo.ts'
-import { watching } from './watching.ts'
 import type { World } from './world.ts'
 
 export interface Decision {
@@ -72,7 +73,7 @@ export function decide(before: Memory, world: World, now: number, tables: Tables
     step,
     look: lookFor(a, row, step),
     messages: tells.map((each) => compose(a, each, situation)),
-    finish: row.finish === true || ending(a),
+    finish: row.finish === true || ending(a) || answered(a, row),
   }
 }
 
@@ -146,8 +147,12 @@ function stepOf(a: Assessment, row: Row): Step | null {
     return step
   }
   if (step !== null || row.finish === true) return step
+  // A request doesn't beat: a watch would take it for a younger one and leave.
   const beating =
-    a.claim.kind === 'none' && a.memory.ledger.state === 'known' && a.ledger?.writer === a.named.name
+    a.world.request === null &&
+    a.claim.kind === 'none' &&
+    a.memory.ledger.state === 'known' &&
+    a.ledger?.writer === a.named.name
   return beating ? beat(a) : null
 }
 
@@ -156,6 +161,12 @@ function ending(a: Assessment): boolean {
   return a.claim.kind !== 'mine' && a.world.remainingMs < ENDING_MS
 }
 const ENDING_MS = 3000
+
+/** What a person asked for is done, or refused. */
+function answered(a: Assessment, row: Row): boolean {
+  if (a.world.request === null || a.claim.kind !== 'none') return false
+  return row.refuses === true || isOpen(a.named) || (isClosed(a.named) && row.step === undefined)
+}
 
 function lookFor(a: Assessment, row: Row, step: Step | null): LookRequest {
   const { detection } = a.policy

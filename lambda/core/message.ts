@@ -35,7 +35,8 @@ export function milestones(a: Assessment): Tell[] {
   const { moved, ledger } = a.memory
   if (moved !== null) {
     const sinceMovedMs = a.now - (reached('moved')?.atMs ?? a.now)
-    if (reached('writable') || sinceMovedMs > WRITABLE_WAIT_MS) tells.push(tell(a, 'failed-over', 'critical'))
+    const told = reached('writable') || sinceMovedMs > WRITABLE_WAIT_MS || a.world.request !== null
+    if (told) tells.push(tell(a, 'failed-over', 'critical'))
     if (reached('visible')) tells.push(tell(a, 'failover-visible', 'info'))
     else if (sinceMovedMs > VISIBLE_LATE_MS) tells.push(tell(a, 'failover-not-visible', 'critical'))
   }
@@ -144,6 +145,7 @@ function failedOver(a: Assessment): Written {
   return {
     subject: `writer moved from ${from} to ${a.named.name}`,
     lines: [
+      ...forced(a),
       `${from} died. ${a.named.name} is the writer now; ${a.policy.record.name} holds ${a.policy.servers[a.named.name]?.address}.`,
       '',
       `Can anybody write?  ${answer !== null && !answer.closed ? `Yes, on ${a.named.name}.` : 'Not that we can see at this moment.'}`,
@@ -154,6 +156,13 @@ function failedOver(a: Assessment): Written {
       ...timelineInWords(a),
     ],
   }
+}
+
+function forced(a: Assessment): string[] {
+  const { request } = a.world
+  if (request === null) return []
+  const without = request.force.length === 0 ? '' : ` It was told to go without: ${request.force.join(', ')}.`
+  return [`This failover was asked for by hand.${without}`, '']
 }
 
 function riskInWords(risk: Risk | null, from: string): string {

@@ -25,6 +25,8 @@ export interface Row {
   readonly readsDirectory?: boolean
   /** Things are moving though there is no step: a claim is worth renewing. */
   readonly progress?: boolean
+  /** What a person asked for is refused for this reason. */
+  readonly refuses?: boolean
   /** This invocation has nothing left to do. */
   readonly finish?: boolean
 }

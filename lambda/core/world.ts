@@ -18,6 +18,8 @@ export interface World {
   readonly who: string
   /** The function's wall clock, Unix ms. For texts only; nothing is decided by it. */
   readonly wallClockMs: number
+  /** What a person asked this invocation for; null for a watch on its schedule. */
+  readonly request: ManualFailover | null
   /** How long this invocation may still run. */
   readonly remainingMs: number
   readonly servers: Readonly<Record<ServerName, ServerView>>
@@ -27,6 +29,13 @@ export interface World {
   readonly visibility: Visibility | null
   /** What became of the step that the decision before this look ordered; null if it ordered none. */
   readonly last: ActResult | null
+}
+
+/** A failover by hand: it passes cooldown and alert mode, and every reason against it that is named. */
+export interface ManualFailover {
+  readonly action: 'failover'
+  /** Codes of refusals that it is to go without. */
+  readonly force: readonly string[]
 }
 
 export interface ServerView {

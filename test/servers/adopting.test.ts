@@ -130,5 +130,9 @@ it('status answers what a watch would see, and changes nothing', async () => {
     expect(await request.invoke({ action: 'dance', pair: PAIR })).toMatchObject({
       result: { ok: false, situation: 'wrong-request' },
     })
+    expect(await request.invoke({ action: 'failover', pair: PAIR })).toMatchObject({
+      result: { ok: false, situation: 'healthy' },
+    })
+    expect(ledgerOf(stage).epoch).toBe(1)
   })
 })

@@ -117,7 +117,7 @@ describe('the configuration or the spare stands against it', () => {
     })
   })
 
-  it('a death that nobody watched is not acted upon', async () => {
+  it('a death that nobody watched is not acted upon, until a person sends what the advice says', async () => {
     await onStage({ configuration: { detection: { freshnessMs: 2500 } } }, async (stage) => {
       const watch = await startWatch(stage)
       watch.kill()
@@ -125,8 +125,21 @@ describe('the configuration or the spare stands against it', () => {
       const diedAtMs = performance.now()
       await eventually('the last heartbeat is stale', () => performance.now() - diedAtMs > 5500)
       const late = await startWatch(stage, 'spare-freshness-unproven', { name: 'late' })
-      expect(looks(late).at(-1)?.advice).toContain('--force')
+      const advice = looks(late).at(-1)?.advice ?? ''
       await nothingOpened(stage)
+
+      const typed = /invoke the request function with (\{.*\})/.exec(advice)?.[1] ?? ''
+      const request = stage.watcher({ handler: 'request', name: 'request', timeoutMs: 60_000 })
+      const plain = await request.invoke({ action: 'failover', pair: 'orders' })
+      expect(plain.result).toMatchObject({ ok: false, situation: 'spare-freshness-unproven' })
+      await nothingOpened(stage)
+      const wrong = await request.invoke({ action: 'failover', pair: 'orders', force: ['everything'] })
+      expect(wrong.result).toMatchObject({ ok: false, situation: 'wrong-request' })
+      const forced = await request.invoke(JSON.parse(typed))
+      expect(forced.result).toMatchObject({ ok: true, situation: 'failed-over' })
+      expect(ledgerOf(stage)).toMatchObject({ epoch: 2, writer: 'bob' })
+      const said = await stage.aws.sns.waitForMessage((each) => each.attributes.event === 'failed-over', 5000)
+      expect(said.message).toContain('asked for by hand. It was told to go without: spare-freshness-unproven')
     })
   })
 

@@ -4,9 +4,9 @@
  *
  * Sessions that others open afterwards are harmless while the claim stands: what they see includes it.
  */
-import type { Assessment, Side } from './assessment.ts'
-import type { Row } from './situation.ts'
-import { killOthers } from './steps.ts'
+import type { Assessment, Side } from '../assessment.ts'
+import type { Row } from '../situation.ts'
+import { killOthers } from '../steps.ts'
 
 export function swept(a: Assessment, side: Side, stage: 'claimed' | 'opening'): boolean {
   if (a.claim.kind !== 'mine' || side.answer === null) return false

@@ -6,22 +6,19 @@ import {
   isClosed,
   isOpen,
   lostByWriter,
+  onHold,
+  replicationStopped,
   spareClean,
   unfit,
-} from './assessment.ts'
-import { tell } from './message.ts'
-import type { Row } from './situation.ts'
-import * as steps from './steps.ts'
+} from '../assessment.ts'
+import { byHand } from '../by-hand.ts'
+import { tell } from '../message.ts'
+import type { Row } from '../situation.ts'
+import * as steps from '../steps.ts'
 import { openingSettled, sweeping } from './sweeping.ts'
 
-const held = (a: Assessment) => a.ledger?.holds.includes(a.spare.name) === true
-const idle = (a: Assessment) => {
-  const channel = a.spare.answer?.channel
-  if (channel == null || channel.receiverErrno !== 0 || channel.applierErrno !== 0) return false
-  return channel.receiver === 'off' || channel.applier === 'off'
-}
 /** It follows again only if nothing stands against it (must 5). */
-const mayFollow = (a: Assessment) => !held(a) && spareClean(a)
+const mayFollow = (a: Assessment) => !onHold(a) && spareClean(a)
 const namedApplying = (a: Assessment) => a.named.answer?.channel?.applier === 'on'
 
 export const undo: readonly Row[] = [
@@ -55,7 +52,7 @@ export const undo: readonly Row[] = [
   {
     code: 'undo-following',
     severity: 'warning',
-    when: (a) => isOpen(a.named) && idle(a) && mayFollow(a),
+    when: (a) => isOpen(a.named) && replicationStopped(a.spare) && mayFollow(a),
     because: (a) => `${a.named.name} is open: ${a.spare.name} follows it again.`,
     step: (a) => steps.startThreads(a.spare, { applier: true, receiver: true }),
   },
@@ -122,7 +119,7 @@ export const undo: readonly Row[] = [
   {
     code: 'undo-asking',
     severity: 'critical',
-    when: (a) => a.named.answer === null && idle(a),
+    when: (a) => a.named.answer === null && replicationStopped(a.spare),
     because: (a) => `${a.named.name} is silent again: ${a.spare.name} tries to reach it.`,
     step: (a) => steps.startThreads(a.spare, { applier: true, receiver: true }),
   },
@@ -140,8 +137,7 @@ export const undo: readonly Row[] = [
     when: (a) => a.named.answer === null,
     because: (a) =>
       `${a.named.name} is to be opened again and does not answer (${a.named.health}; witness: ${a.witness ?? 'none'}; ${a.spare.name}: ${unfit(a) ?? 'fit'}).`,
-    advice: (a) =>
-      `Bring ${a.named.name} back. If it stays down: hotspare failover --pair ${a.policy.pair} --force spare-${unfit(a) ?? 'unproven'}`,
+    advice: (a) => `Bring ${a.named.name} back. ${byHand(a, `spare-${unfit(a) ?? 'unproven'}`)}`,
     afterMs: 100,
     tell: (a) => (a.named.health === 'dead' ? tell(a, 'failover-refused', 'critical') : null),
   },

@@ -1,7 +1,15 @@
 /** The writer is dead, and yet there is no automatic failover: each reason has its name, its words, and what a person can do. */
-import { type Assessment, confirmedDead, errantOnSpare, type Unfitness, unfit } from './assessment.ts'
-import { tell } from './message.ts'
-import type { Row } from './situation.ts'
+import {
+  type Assessment,
+  confirmedDead,
+  errantOnSpare,
+  type Unfitness,
+  unfit,
+  waived,
+} from '../assessment.ts'
+import { byHand } from '../by-hand.ts'
+import { tell } from '../message.ts'
+import type { Row } from '../situation.ts'
 
 const dead = (a: Assessment) => a.named.answer === null && confirmedDead(a)
 const heartbeatAge = (a: Assessment) => {
@@ -10,9 +18,6 @@ const heartbeatAge = (a: Assessment) => {
     ? 'none was ever received'
     : `the newest one it applied is ${((a.spare.answer.clockMs - row.writtenClockMs) / 1000).toFixed(1)} s old`
 }
-const openByHand = (a: Assessment) =>
-  `If you are sure that ${a.named.name} stays down: hotspare failover --pair ${a.policy.pair} --force`
-
 /** A spare that is no replica has no view of the writer either: `no-witness` comes first. */
 const WORDS: Readonly<Record<Exclude<Unfitness, 'silent' | 'not-a-replica'>, (a: Assessment) => string>> = {
   held: (a) => `${a.spare.name} is held and may not take part until it is released`,
@@ -27,23 +32,15 @@ const WORDS: Readonly<Record<Exclude<Unfitness, 'silent' | 'not-a-replica'>, (a:
   errant: (a) => `${a.spare.name} has transactions of its own (${errantOnSpare(a).slice(0, 200)})`,
 }
 
-function refusal(
-  code: string,
-  when: (a: Assessment) => boolean,
-  why: (a: Assessment) => string,
-  force = true,
-): Row {
+function refusal(code: string, when: (a: Assessment) => boolean, why: (a: Assessment) => string): Row {
   return {
     code,
     severity: 'critical',
-    when: (a) => dead(a) && when(a),
+    when: (a) => dead(a) && !waived(a, code) && when(a),
     because: (a) => `${a.named.name} is dead and nobody can write. No failover: ${why(a)}.`,
-    advice: (a) =>
-      force
-        ? `Bring ${a.named.name} back. ${openByHand(a)} ${code}`
-        : `Bring ${a.named.name} back, or ${openByHand(a)} ${code}`,
+    advice: (a) => `Bring ${a.named.name} back. ${byHand(a, code)}`,
     afterMs: 200,
-    readsDirectory: false,
+    refuses: true,
     tell: (a) => tell(a, 'failover-refused', 'critical'),
   }
 }
@@ -67,7 +64,7 @@ export const refusals: readonly Row[] = [
   ),
   refusal(
     'writer-dead-alert',
-    (a) => a.policy.failover.mode === 'alert',
+    (a) => a.policy.failover.mode === 'alert' && a.world.request === null,
     () => 'the configuration says failover.mode = alert, a person decides',
   ),
   refusal('paused', paused, () => 'the pair is paused'),
@@ -76,7 +73,7 @@ export const refusals: readonly Row[] = [
   ),
   refusal(
     'cooldown',
-    cooling,
+    (a) => cooling(a) && a.world.request === null,
     (a) =>
       `there was one at ${new Date(a.ledger?.sinceClockMs ?? 0).toISOString()}, and the cooldown has not passed`,
   ),
@@ -85,4 +82,10 @@ export const refusals: readonly Row[] = [
     (a) => a.world.remainingMs < 20_000,
     () => 'this invocation ends soon; the next one, already on its way, takes it up',
   ),
+]
+
+/** What `force` may name. */
+export const FORCEABLE: readonly string[] = [
+  'no-witness',
+  ...refusals.map(({ code }) => code).filter((code) => code !== 'too-late-in-invocation'),
 ]

@@ -1,11 +1,11 @@
 /** No ledger yet: adopt the pair if there is no doubt who the writer is; otherwise do nothing and say what settles it. */
-import { type Assessment, isOpen } from './assessment.ts'
-import { digest } from './digest.ts'
-import { canonical, lastOfOrigin } from './gtid-set.ts'
-import { tell } from './message.ts'
-import type { Row } from './situation.ts'
-import { adopt } from './steps.ts'
-import type { Answer } from './world.ts'
+import { type Assessment, isOpen } from '../assessment.ts'
+import { digest } from '../digest.ts'
+import { canonical, lastOfOrigin } from '../gtid-set.ts'
+import { tell } from '../message.ts'
+import type { Row } from '../situation.ts'
+import { adopt } from '../steps.ts'
+import type { Answer } from '../world.ts'
 
 const noLedger = (a: Assessment) => a.memory.ledger.state === 'known' && a.memory.ledger.text === null
 const bothAnswer = (a: Assessment) => a.named.answer !== null && a.spare.answer !== null

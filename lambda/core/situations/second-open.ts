@@ -1,0 +1,45 @@
+/** At most one server is open (must 1): the one that the ledger does not name is closed at sight, or as it wakes. */
+import { type Assessment, acts, isOpen } from '../assessment.ts'
+import { tell } from '../message.ts'
+import type { Row } from '../situation.ts'
+import * as steps from '../steps.ts'
+
+/** Must 4: who made the swap himself may go by it where the ledger can't be read. */
+const movedAndUnreadable = (a: Assessment) =>
+  a.memory.moved !== null && a.world.directory?.state === 'unreadable'
+
+export const secondOpen: readonly Row[] = [
+  {
+    code: 'unnamed-open-unconfirmed',
+    severity: 'critical',
+    when: (a) => isOpen(a.spare) && acts(a) && a.freshDirectory === null && !movedAndUnreadable(a),
+    because: (a) =>
+      `${a.spare.name} is open and the ledger did not name it when last read: the ledger is read again first.`,
+    readsDirectory: true,
+    afterMs: 20,
+  },
+  {
+    code: 'unnamed-open',
+    severity: 'critical',
+    when: (a) => isOpen(a.spare),
+    because: (a) =>
+      `${a.spare.name} is open, and the ledger names ${a.named.name}: it is closed before it takes more writes.`,
+    advice: (a) => `Writes that ${a.spare.name} accepted are compared and listed next.`,
+    step: (a) => (acts(a) ? steps.close(a.spare, true) : null),
+    tell: (a) => tell(a, 'second-server-open', 'critical'),
+    afterMs: 1000,
+  },
+  {
+    code: 'queueing-close',
+    severity: 'info',
+    when: (a) =>
+      a.memory.moved?.from === a.spare.name &&
+      !a.memory.moved.closeQueued &&
+      a.spare.answer === null &&
+      a.spare.memory.silent > 0 &&
+      a.spare.view.guard === 'open',
+    because: (a) =>
+      `${a.spare.name} is silent but its connection still stands: a close is left there for the moment it wakes.`,
+    step: (a) => steps.queueClose(a.spare),
+  },
+]

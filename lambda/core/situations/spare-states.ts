@@ -1,0 +1,189 @@
+/** The named server is open and takes writes: is the spare any good? */
+import {
+  type Assessment,
+  acts,
+  applied,
+  errantOnSpare,
+  isClosed,
+  isOpen,
+  lackedBySpare,
+  onHold,
+  replicationStopped,
+  seconds,
+  spareClean,
+  toInspect,
+  unfit,
+} from '../assessment.ts'
+import { takeoverAgain } from '../compare.ts'
+import { count } from '../gtid-set.ts'
+import { tell } from '../message.ts'
+import type { Row } from '../situation.ts'
+import * as steps from '../steps.ts'
+
+const namedReceives = (a: Assessment) =>
+  a.named.answer?.channel != null && a.named.answer.channel.receiver !== 'off'
+
+export const spareStates: readonly Row[] = [
+  {
+    code: 'recording-takeover',
+    severity: 'info',
+    when: (a) =>
+      isOpen(a.named) &&
+      acts(a) &&
+      a.ledger !== null &&
+      a.named.answer?.heartbeat !== 'no-table' &&
+      (a.named.answer?.takeover?.epoch ?? 0) < a.ledger.epoch &&
+      takeoverAgain(a.ledger, a.named.answer as NonNullable<typeof a.named.answer>) !== null,
+    because: (a) => `The full position of epoch ${a.ledger?.epoch} is written down on ${a.named.name}.`,
+    step: (a) =>
+      a.ledger === null || a.named.answer === null
+        ? null
+        : steps.recordTakeover(a.named, a.ledger, takeoverAgain(a.ledger, a.named.answer) ?? ''),
+  },
+  {
+    code: 'spare-unreachable',
+    severity: 'warning',
+    when: (a) => a.spare.answer === null,
+    because: (a) =>
+      a.spare.health === 'sick'
+        ? `${a.named.name} takes writes; ${a.spare.name} answers with error ${a.spare.memory.ailment?.errno} (${a.spare.memory.ailment?.message}).`
+        : `${a.named.name} takes writes; ${a.spare.name} does not answer. The pair is unprotected: if ${a.named.name} dies now, nobody takes over.`,
+    advice: (a) => `Bring ${a.spare.name} back. It is closed and compared when it returns.`,
+  },
+  {
+    code: 'held-server-cut-off',
+    severity: 'critical',
+    when: (a) => onHold(a) && namedReceives(a) && acts(a),
+    because: (a) =>
+      `${a.spare.name} is held, and ${a.named.name} receives from it: that is stopped, so that its stale writes stay where they are.`,
+    step: (a) => steps.detach(a.named),
+  },
+  {
+    code: 'spare-on-hold',
+    severity: 'warning',
+    when: onHold,
+    because: (a) => `${a.named.name} takes writes; ${a.spare.name} is held. The pair is unprotected.`,
+    advice: (a) =>
+      `See the message about ${a.spare.name}: extract what only it has, then reseed or release it.`,
+  },
+  {
+    code: 'comparing',
+    severity: 'info',
+    when: (a) =>
+      (errantOnSpare(a) !== '' && toInspect(a) !== '') ||
+      ((a.memory.comparison?.alone ?? '') !== '' && (a.memory.comparison?.looks ?? 0) < 2),
+    because: (a) =>
+      `${a.spare.name} has transactions that ${a.named.name} lacks: what they touched is looked up.`,
+    afterMs: 50,
+  },
+  {
+    code: 'spare-diverged',
+    severity: 'critical',
+    when: (a) => errantOnSpare(a) !== '' || lackedBySpare(a) !== '',
+    because: (a) => {
+      const alone = errantOnSpare(a)
+      const lacks = lackedBySpare(a)
+      const parts = [
+        alone === ''
+          ? ''
+          : `has ${count(alone)} transactions that ${a.named.name} lacks (${alone.slice(0, 200)})`,
+        lacks === ''
+          ? ''
+          : `lost ${count(lacks)} of its own that ${a.named.name} has (${lacks.slice(0, 200)})`,
+      ]
+      return `${a.spare.name} ${parts.filter((part) => part !== '').join(' and ')}: it is held.`
+    },
+    step: (a) =>
+      acts(a) && a.ledger !== null
+        ? steps.swap(a, 'hold', { holds: [...a.ledger.holds, a.spare.name] })
+        : null,
+    tell: (a) => tell(a, 'server-held', 'critical'),
+    afterMs: 1000,
+  },
+  {
+    code: 'writer-stalled',
+    severity: 'critical',
+    when: (a) => stalledMs(a) > a.policy.detection.probeTimeoutMs,
+    because: (a) =>
+      `${a.named.name} answers, but a heartbeat write has not been committed for ${seconds(stalledMs(a))}: nobody can write.`,
+    advice: (a) =>
+      `Look at ${a.named.name} for a full disk, a global read lock, or a semi-sync acknowledgement that nobody gives.`,
+    afterMs: 200,
+    tell: (a) => (stalledMs(a) > 5000 ? tell(a, 'writer-stalled', 'critical') : null),
+  },
+  {
+    code: 'not-armed',
+    severity: 'warning',
+    when: (a) => a.named.answer?.heartbeat === 'no-table' || unfit(a) === 'not-armed',
+    because: (a) =>
+      a.named.answer?.heartbeat === 'no-table'
+        ? 'The table hotspare.heartbeat is missing or not readable: Hotspare watches and reports, automatic failover is not armed.'
+        : a.spare.answer?.skipsReplicaStart === false || a.named.answer?.skipsReplicaStart === false
+          ? 'skip_replica_start is not set on both servers: a restarted server would apply stale writes before anyone compares. Automatic failover is not armed.'
+          : `No heartbeat has reached ${a.spare.name} yet: automatic failover is not armed until one has.`,
+    advice: (a) =>
+      a.named.answer?.heartbeat === 'no-table'
+        ? 'Create the schema (docs/setup.md), or check the grants of the account.'
+        : 'Set skip_replica_start=ON in the configuration file of both servers and restart the spare; see docs/setup.md.',
+  },
+  {
+    code: 'spare-stopped',
+    severity: 'warning',
+    when: (a) => replicationStopped(a.spare) && settledClean(a),
+    because: (a) =>
+      `${a.named.name} takes writes. ${a.spare.name} is closed and has nothing that ${a.named.name} lacks, but its replication is stopped: the pair is unprotected.`,
+    advice: (a) =>
+      `To make ${a.spare.name} the spare again: START REPLICA on ${a.spare.name}, wait until it has caught up, then START REPLICA on ${a.named.name}.`,
+    tell: (a) => (a.memory.moved?.from === a.spare.name ? tell(a, 'old-writer-returned', 'warning') : null),
+  },
+  {
+    code: 'reverse-stopped',
+    severity: 'warning',
+    when: (a) => replicationStopped(a.named) && settledClean(a),
+    because: (a) =>
+      `${a.named.name} takes writes, ${a.spare.name} follows; but ${a.named.name} does not receive from ${a.spare.name}, so it could not follow after a switch.`,
+    advice: (a) =>
+      `${a.spare.name} has nothing that ${a.named.name} lacks: START REPLICA on ${a.named.name}.`,
+    tell: (a) => (a.memory.moved?.from === a.spare.name ? tell(a, 'old-writer-returned', 'warning') : null),
+  },
+  {
+    code: 'spare-not-replicating',
+    severity: 'warning',
+    when: (a) => {
+      const channel = a.spare.answer?.channel
+      return channel == null || channel.receiver !== 'on' || channel.applier !== 'on'
+    },
+    because: (a) => {
+      const channel = a.spare.answer?.channel
+      if (channel == null)
+        return `${a.spare.name} is not set up to replicate from ${a.named.name}. The pair is unprotected.`
+      const why = [channel.receiverError, channel.applierError].filter((text) => text !== '').join('; ')
+      return `${a.spare.name} does not replicate: receiver ${channel.receiver}, applier ${channel.applier}${why === '' ? '' : ` (${why})`}. The pair is unprotected.`
+    },
+    advice: (a) => `Mend it on ${a.spare.name}, then START REPLICA there.`,
+  },
+  {
+    code: 'spare-behind',
+    severity: 'warning',
+    when: (a) => unfit(a) !== null && isOpen(a.named),
+    because: (a) => `${a.named.name} takes writes; ${a.spare.name} could not take over now (${unfit(a)}).`,
+    advice: () => 'Automatic failover is armed again as soon as a fresh heartbeat has been applied there.',
+  },
+  {
+    code: 'healthy',
+    severity: 'info',
+    when: (a) => isOpen(a.named) && isClosed(a.spare),
+    because: (a) =>
+      `${a.named.name} takes writes, ${a.spare.name} follows${applied(a.spare) ? '' : ' and is applying'}.`,
+  },
+]
+
+function settledClean(a: Assessment): boolean {
+  return spareClean(a) && (a.memory.comparison?.looks ?? 0) >= 2
+}
+
+/** For how long a heartbeat write has been waiting for its commit. */
+function stalledMs(a: Assessment): number {
+  const { beat } = a.named.view
+  return beat?.state === 'pending' ? a.now - beat.sentAtMs : 0
+}

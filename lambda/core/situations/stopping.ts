@@ -1,0 +1,85 @@
+/** Must 2 is looked at again under the claim, and once more before every step that follows. */
+import { targetRestarted } from '../assessment.ts'
+import { byHand } from '../by-hand.ts'
+import { tell } from '../message.ts'
+import type { Row } from '../situation.ts'
+import * as steps from '../steps.ts'
+import { asked, mine, openedNothing, receiving, release } from './claim-facts.ts'
+
+export const stopping: readonly Row[] = [
+  {
+    code: 'writer-sick-after-all',
+    severity: 'warning',
+    when: (a) => a.named.health === 'sick' && receiving(a) && openedNothing(a),
+    because: (a) =>
+      `${a.named.name} answers with an error (${a.named.memory.ailment?.message}): it lives. The claim is released.`,
+    step: release,
+    tell: (a) => tell(a, 'failover-abandoned', 'warning'),
+  },
+  {
+    code: 'writer-sick-reattaching',
+    severity: 'warning',
+    when: (a) => a.named.health === 'sick' && !asked(a),
+    because: (a) =>
+      `${a.named.name} answers with an error (${a.named.memory.ailment?.message}): it lives, and ${a.spare.name} receives from it again.`,
+    step: (a) => steps.startThreads(a.spare, { applier: true, receiver: true }),
+  },
+  {
+    code: 'writer-not-dead',
+    severity: 'warning',
+    when: (a) => a.named.answer === null && a.named.health !== 'dead',
+    because: (a) =>
+      `${a.named.name} has shown signs of life since its death was confirmed (${a.named.health}): nothing is opened until that is settled.`,
+    afterMs: 25,
+    progress: true,
+  },
+  {
+    code: 'target-restarted',
+    severity: 'critical',
+    when: (a) => targetRestarted(a, a.spare) && openedNothing(a),
+    because: (a) =>
+      `${a.spare.name} restarted under the claim: it may lack what it had received. The claim is released.`,
+    step: release,
+    tell: (a) => tell(a, 'failover-refused', 'critical'),
+  },
+  {
+    code: 'target-restarted-standing',
+    severity: 'critical',
+    when: (a) => targetRestarted(a, a.spare),
+    because: (a) =>
+      `${a.spare.name} restarted under a claim that was taken over: it may lack what it had received. Nothing is opened.`,
+    advice: (a) => `Bring ${a.named.name} back. ${byHand(a, 'spare-possibly-short')}`,
+    afterMs: 200,
+    tell: (a) => tell(a, 'failover-refused', 'critical'),
+  },
+  {
+    code: 'writer-lives',
+    severity: 'warning',
+    when: (a) => a.named.answer === null && receiving(a) && a.witness === 'alive' && openedNothing(a),
+    because: (a) => `${a.spare.name} hears from ${a.named.name} again: it lives. The claim is released.`,
+    step: release,
+  },
+  {
+    code: 'witness-asked',
+    severity: 'warning',
+    when: (a) =>
+      a.named.answer === null &&
+      a.witness === 'slow' &&
+      mine(a)?.ours.reconnected === false &&
+      a.spare.answer?.semiSync?.replicasAcknowledging === 0,
+    because: (a) =>
+      `The channel's heartbeats are too rare to tell: ${a.spare.name} is made to reconnect to ${a.named.name}.`,
+    advice: () =>
+      'CHANGE REPLICATION SOURCE TO SOURCE_HEARTBEAT_PERIOD = 1 on both servers makes this unnecessary.',
+    step: (a) => steps.reconnect(a.spare),
+  },
+  {
+    code: 'witness-awaited',
+    severity: 'warning',
+    when: (a) => a.named.answer === null && receiving(a) && a.witness !== 'lost' && a.witness !== 'silent',
+    because: (a) =>
+      `${a.spare.name}'s view of ${a.named.name} is not certain any more (${a.witness}): it is waited for.`,
+    afterMs: 25,
+    progress: true,
+  },
+]

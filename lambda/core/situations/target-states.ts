@@ -1,0 +1,100 @@
+/** The target of the failover is silent, or already open. */
+import { isClosed, isOpen } from '../assessment.ts'
+import { digest } from '../digest.ts'
+import { canonical, contains, lastOfOrigin } from '../gtid-set.ts'
+import { tell } from '../message.ts'
+import type { Row } from '../situation.ts'
+import * as steps from '../steps.ts'
+import { first, openedNothing, release, undo } from './claim-facts.ts'
+
+const nobodyAnswers: readonly Row[] = [
+  {
+    code: 'blind-under-claim',
+    severity: 'critical',
+    when: (a) => a.named.answer === null && a.spare.answer === null,
+    because: (a) =>
+      `Neither ${a.named.name} nor ${a.spare.name} answers while a claim stands: nothing is changed.`,
+    advice: () => 'Bring one of them back; whoever looks next goes on from there.',
+    afterMs: 100,
+    tell: (a) => (a.spare.health === 'dead' ? tell(a, 'blind', 'critical') : null),
+  },
+]
+
+const targetSilent: readonly Row[] = [
+  {
+    code: 'target-silent-writer-open',
+    severity: 'warning',
+    when: (a) => a.spare.answer === null && isOpen(a.named) && openedNothing(a),
+    because: (a) =>
+      `${a.named.name} is open and ${a.spare.name} does not answer; nothing was opened: the claim is released.`,
+    step: release,
+  },
+  {
+    code: 'target-silent',
+    severity: 'warning',
+    when: (a) => a.spare.answer === null,
+    because: (a) => `${a.spare.name} does not answer and ${a.named.name} does: the failover is undone.`,
+    step: undo,
+  },
+]
+
+const targetOpen: readonly Row[] = [
+  {
+    code: 'old-writer-closing',
+    severity: 'warning',
+    when: (a) => isOpen(a.spare) && isOpen(a.named) && first(a),
+    because: (a) =>
+      `${a.spare.name} is open and ${a.named.name} has come back open: ${a.named.name} is closed, we go forward.`,
+    step: (a) => steps.close(a.named, true),
+  },
+  {
+    code: 'target-closing',
+    severity: 'warning',
+    when: (a) => isOpen(a.spare) && isOpen(a.named),
+    because: (a) =>
+      `Both are open and the ledger names ${a.named.name}: ${a.spare.name} is closed, what it alone holds is listed.`,
+    step: (a) => steps.close(a.spare, true),
+  },
+  {
+    code: 'target-lacks',
+    severity: 'warning',
+    when: (a) =>
+      isOpen(a.spare) &&
+      isClosed(a.named) &&
+      !first(a) &&
+      !contains(a.spare.answer?.executed ?? '', a.named.answer?.executed ?? '') &&
+      contains(a.named.answer?.executed ?? '', a.spare.answer?.executed ?? ''),
+    because: (a) =>
+      `${a.spare.name} is open but lacks transactions of ${a.named.name}, which lacks none: the failover is undone.`,
+    step: undo,
+  },
+  {
+    code: 'moving',
+    severity: 'warning',
+    when: (a) => isOpen(a.spare),
+    because: (a) =>
+      `${a.spare.name} is open: ${a.policy.record.name} and the ledger move to it in one batch.`,
+    step: (a) => {
+      const answer = a.spare.answer
+      if (a.ledger === null || answer === null) return null
+      // The position that it took over is what it had of others' transactions, and of its own up to now.
+      const position = canonical(answer.executed)
+      return steps.swap(
+        a,
+        'move',
+        {
+          epoch: a.ledger.epoch + 1,
+          writer: a.spare.name,
+          sinceClockMs: Math.floor(answer.clockMs),
+          how: 'failover',
+          position: digest(position),
+          range: lastOfOrigin(position, answer.uuid),
+          claim: null,
+        },
+        steps.recordFor(a, a.spare.name),
+      )
+    },
+  },
+]
+
+export const targetStates: readonly Row[] = [...nobodyAnswers, ...targetSilent, ...targetOpen]
