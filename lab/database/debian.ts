@@ -138,7 +138,7 @@ function writeAptConfiguration(apt: string, source: string): string {
 
 /** The mirror that this machine already uses for Debian, so that no host is written here. */
 async function findMirror(): Promise<string> {
-  const chosen = process.env['HOTSPARE_DEBIAN_MIRROR']
+  const chosen = process.env.HOTSPARE_DEBIAN_MIRROR
   if (chosen !== undefined && chosen !== '') return chosen
   const format = '$(REPO_URI)|$(COMPONENT)|$(CREATED_BY)|$(ORIGIN)|$(RELEASE)'
   const result = await runCommand('apt-get', ['indextargets', '--format', format], { timeoutMs: 30_000 })

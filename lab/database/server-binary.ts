@@ -41,7 +41,7 @@ const oldestVersion = [8, 0, 26] as const
 export async function findMysqld(
   options: { onProgress?: (text: string) => void } = {},
 ): Promise<ServerBinary> {
-  const named = process.env['HOTSPARE_MYSQLD']
+  const named = process.env.HOTSPARE_MYSQLD
   if (named !== undefined && named !== '') {
     const found = await examine([named], `HOTSPARE_MYSQLD=${named}`)
     if (typeof found !== 'string') return found
@@ -108,7 +108,7 @@ async function askPluginDir(launch: string[]): Promise<string | undefined> {
 function findOnPath(name: string): string | undefined {
   // Servers usually live in sbin folders, which a user's PATH often lacks.
   const folders = [
-    ...(process.env['PATH'] ?? '').split(delimiter),
+    ...(process.env.PATH ?? '').split(delimiter),
     '/usr/sbin',
     '/usr/local/sbin',
     '/usr/local/mysql/bin',

@@ -41,7 +41,7 @@ export interface Tables {
   readonly claimEnds: readonly Row[]
 }
 
-/** Every row there is. */
+/** Every row there is, but for `directory-refuses`, which stands in for any row whose swap is refused again and again. */
 export const TABLES: Tables = { adopting, watching, failover, undo, claimEnds: claimEnds() }
 
 /**

@@ -117,7 +117,7 @@ const BODIES: Readonly<Record<string, (a: Assessment, situation: Situation) => W
   adopted: (a) => ({
     subject: `watched from now on, ${a.named.name} is the writer`,
     lines: [
-      `${a.named.name} is the writer of epoch 1, ${a.spare.name} the spare; ${a.policy.record.name} holds ${a.policy.servers[a.named.name]?.address}.`,
+      `${a.named.name} is the writer of epoch ${a.ledger?.epoch}, ${a.spare.name} the spare; ${a.policy.record.name} holds ${a.policy.servers[a.named.name]?.address}.`,
       'Automatic failover is armed once a heartbeat has been written and applied.',
     ],
   }),

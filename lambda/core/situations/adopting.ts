@@ -72,20 +72,21 @@ export const adopting: readonly Row[] = [
     severity: 'info',
     when: noLedger,
     because: (a) =>
-      `${openSides(a)[0]?.name} is the only open server and no record disagrees: it becomes the writer of epoch 1.`,
+      `${openSides(a)[0]?.name} is the only open server and no record disagrees: it becomes the writer.`,
     step: (a) => {
       const side = openSides(a)[0]
       if (side?.answer == null) return null
-      return adopt(a, firstLedger(side.name, side.answer))
+      return adopt(a, firstLedger(a, side.name, side.answer))
     },
   },
 ]
 
-function firstLedger(writer: string, answer: Answer): Parameters<typeof adopt>[1] {
+function firstLedger(a: Assessment, writer: string, answer: Answer): Parameters<typeof adopt>[1] {
   const position = canonical(answer.executed)
+  // A pair that lost its ledger goes on counting: takeover rows of earlier epochs may still be there.
   return {
     revision: 1,
-    epoch: 1,
+    epoch: 1 + Math.max(...[a.named, a.spare].map((side) => side.answer?.takeover?.epoch ?? 0)),
     writer,
     sinceClockMs: Math.floor(answer.clockMs),
     how: 'adopted',

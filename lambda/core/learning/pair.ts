@@ -1,0 +1,63 @@
+/** What both servers together show: freshness, how much is covered, the commit rate, the comparison. */
+import { compareSpare } from '../compare.ts'
+import { contains } from '../gtid-set.ts'
+import type { Ledger } from '../ledger.ts'
+import type { Comparison, Memory } from '../memory.ts'
+import { held } from '../spare.ts'
+import type { World } from '../world.ts'
+
+export function learnPair(
+  before: Memory,
+  learned: Memory,
+  ledger: Ledger,
+  world: World,
+  now: number,
+): Pick<Memory, 'replicatingAtMs' | 'coveredAtMs' | 'commitsPerSecond' | 'comparison'> {
+  const spareName = Object.keys(world.servers).find((name) => name !== ledger.writer) ?? ''
+  const spare = world.servers[spareName]?.answer ?? null
+  const named = world.servers[ledger.writer]?.answer ?? null
+  const knownBefore = before.servers[ledger.writer]?.known ?? null
+  let { replicatingAtMs, coveredAtMs, commitsPerSecond } = before
+  if (spare !== null && knownBefore !== null && contains(held(spare), knownBefore.executed))
+    coveredAtMs = Math.max(coveredAtMs ?? 0, knownBefore.readAtMs)
+  if (named !== null && knownBefore !== null && named.readAtMs > knownBefore.readAtMs + 100) {
+    const known = learned.servers[ledger.writer]?.known
+    const rate = (((known?.count ?? 0) - knownBefore.count) * 1000) / (named.readAtMs - knownBefore.readAtMs)
+    commitsPerSecond = Math.max(rate, commitsPerSecond * 0.9)
+  }
+  if (named === null || spare === null)
+    return { replicatingAtMs, coveredAtMs, commitsPerSecond, comparison: before.comparison }
+  if (
+    spare.channel?.receiver === 'on' &&
+    spare.channel.applier === 'on' &&
+    typeof spare.heartbeat !== 'string' &&
+    typeof named.heartbeat !== 'string'
+  ) {
+    // As old as the newest heartbeat that it has applied: both were written by the named server's clock.
+    const behindMs = named.heartbeat.writtenClockMs - spare.heartbeat.writtenClockMs
+    replicatingAtMs = Math.max(replicatingAtMs ?? 0, now - Math.max(0, behindMs))
+  }
+  return {
+    replicatingAtMs,
+    coveredAtMs,
+    commitsPerSecond,
+    comparison: compare(before.comparison, spareName, spare, named),
+  }
+}
+
+function compare(
+  before: Comparison | null,
+  server: string,
+  spare: Parameters<typeof compareSpare>[0],
+  named: Parameters<typeof compareSpare>[1],
+): Comparison {
+  const found = compareSpare(spare, named)
+  const same = before?.server === server && before.alone === found.alone && before.lacks === found.lacks
+  return { server, ...found, looks: same ? before.looks + 1 : 1 }
+}
+
+export function learnTransactions(before: Memory['inspected'], world: World): Memory['inspected'] {
+  const found = Object.values(world.servers).flatMap((view) => view.answer?.transactions ?? [])
+  if (found.length === 0) return before
+  return { ...before, ...Object.fromEntries(found.map(({ gtid, tables }) => [gtid, tables])) }
+}
