@@ -1,0 +1,57 @@
+/**
+ * How the tests run: plain ones two files at a time, those with real servers one file at a time after them, and the long ones,
+ * which `npm test` leaves out, by themselves.
+ *
+ * The one thing to understand: a pair of servers, its application and the function under test are four busy processes, and
+ * what they measure is time. On two cores a second such file would make the first one's deadlines a matter of luck.
+ */
+import { defineConfig } from 'vitest/config'
+
+const realServers = ['test/servers/**/*.test.ts', 'test/lab/pair*.test.ts']
+const longTests = 'test/**/*.long.test.ts'
+const setupFiles = ['test/end-on-signal.ts']
+
+export default defineConfig({
+  test: {
+    // A process for each file: the lab cleans up when its process ends, and that must work in tests as it does elsewhere.
+    pool: 'forks',
+    maxWorkers: 2,
+    allowOnly: false,
+    projects: [
+      {
+        test: {
+          name: 'plain',
+          include: ['test/**/*.test.ts'],
+          exclude: [...realServers, longTests],
+          setupFiles,
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          name: 'servers',
+          include: realServers,
+          exclude: [longTests],
+          setupFiles,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: 'long',
+          include: [longTests],
+          setupFiles,
+          testTimeout: 600_000,
+          hookTimeout: 120_000,
+          maxWorkers: 1,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
+  },
+})
