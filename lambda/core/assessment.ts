@@ -103,6 +103,18 @@ export function confirmedDead(a: Assessment): boolean {
   return a.witness === 'lost' || a.witness === 'silent' || (a.witness === 'none' && waived(a, 'no-witness'))
 }
 
+/**
+ * Dead by our own probes, and the channel's own heartbeats are too rare for its silence to mean anything. The spare may be made to
+ * reconnect and so find out, unless it might be the writer's only acknowledger.
+ */
+export function deadButUnheard(a: Assessment): boolean {
+  return a.named.health === 'dead' && a.witness === 'slow'
+}
+
+export function mayReconnect(a: Assessment): boolean {
+  return a.named.memory.known?.semiSyncWaits === false
+}
+
 /** A person has asked for the failover and named this reason against it as one to go without. */
 export function waived(a: Assessment, code: string): boolean {
   return a.world.request?.force.includes(code) === true

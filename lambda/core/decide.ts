@@ -111,7 +111,10 @@ function claimEnds(): readonly Row[] {
       code: 'claim-retaken',
       severity: 'warning',
       when: (a) =>
-        lapsed(a) && (a.memory.tookOverAtMs === null || a.now - a.memory.tookOverAtMs >= RETAKE_EVERY_MS),
+        lapsed(a) &&
+        (a.memory.ledger.unsettled ||
+          a.memory.tookOverAtMs === null ||
+          a.now - a.memory.tookOverAtMs >= RETAKE_EVERY_MS),
       because: () => 'Our own claim has run out before its work was done: it is taken over like any other.',
       step: (a) =>
         a.claim.kind === 'mine' ? swap(a, 'take-over', { claim: { ...a.claim.claim, touched: true } }) : null,

@@ -65,6 +65,8 @@ export interface Known {
   readonly readAtMs: number
   readonly startedClockMs: number
   readonly skipsReplicaStart: boolean
+  /** Its commits wait for a replica's acknowledgement (semi-synchronous replication). */
+  readonly semiSyncWaits: boolean
   readonly closed: boolean
   readonly version: string
   readonly heartbeat: HeartbeatRow | null

@@ -43,7 +43,7 @@ async function until(condition: () => Promise<boolean>, timeoutMs = 10_000): Pro
 
 async function receiverState(server: MysqlServer): Promise<unknown> {
   const sql = 'SELECT SERVICE_STATE AS state FROM performance_schema.replication_connection_status'
-  return (await server.query(sql))[0]?.['state']
+  return (await server.query(sql))[0]?.state
 }
 
 async function replicateAgain(server: MysqlServer): Promise<void> {
@@ -65,7 +65,7 @@ describe('a pair', () => {
   it('holds no transaction but those that alice committed', async () => {
     const [uuid] = await pair.alice.query('SELECT @@global.server_uuid AS uuid')
     const [executed] = await pair.bob.query('SELECT @@global.gtid_executed AS executed')
-    expect(executed?.['executed']).toMatch(new RegExp(`^${uuid?.['uuid']}:1-\\d+$`))
+    expect(executed?.executed).toMatch(new RegExp(`^${uuid?.uuid}:1-\\d+$`))
   })
 
   it('has a bob that refuses writes, also from an account that passes read_only (T11)', async () => {
@@ -77,13 +77,13 @@ describe('a pair', () => {
 
   it('refuses connections without TLS', async () => {
     const [row] = await pair.alice.query("SHOW GLOBAL VARIABLES LIKE 'require_secure_transport'")
-    expect(row?.['Value']).toBe('ON')
+    expect(row?.Value).toBe('ON')
     const [cipher] = (await run(
       pair.application,
       pair.alice,
       "SHOW SESSION STATUS LIKE 'Ssl_version'",
     )) as Record<string, unknown>[]
-    expect(cipher?.['Value']).toMatch(/^TLSv1\.[23]$/)
+    expect(cipher?.Value).toMatch(/^TLSv1\.[23]$/)
   })
 
   it('has servers that come back closed, with their threads stopped, after kill -9', async () => {
@@ -186,9 +186,9 @@ describe("Hotspare's account", () => {
     const sql =
       "SELECT PROCESSLIST_ID AS id FROM performance_schema.threads WHERE NAME = 'thread/sql/replica_worker' LIMIT 1"
     const [worker] = await pair.bob.query(sql)
-    expect(await run(pair.hotspare, pair.bob, `KILL ${worker?.['id']}`)).toEqual([])
+    expect(await run(pair.hotspare, pair.bob, `KILL ${worker?.id}`)).toEqual([])
     const running = 'SELECT SERVICE_STATE AS state FROM performance_schema.replication_applier_status'
-    await until(async () => (await pair.bob.query(running))[0]?.['state'] === 'OFF')
+    await until(async () => (await pair.bob.query(running))[0]?.state === 'OFF')
     await pair.bob.query('START REPLICA')
   })
 

@@ -45,6 +45,7 @@ export function learnServer(before: ServerMemory, view: ServerView, now: number)
     readAtMs: answer.readAtMs,
     startedClockMs: answer.startedClockMs,
     skipsReplicaStart: answer.skipsReplicaStart,
+    semiSyncWaits: answer.semiSync?.sourceWaits === true,
     closed: answer.closed,
     version: answer.version,
     heartbeat: typeof answer.heartbeat === 'string' ? null : answer.heartbeat,

@@ -41,6 +41,16 @@ export const promoting: readonly Row[] = [
     tell: (a) => tell(a, 'failover-refused', 'critical'),
   },
   {
+    code: 'applier-failed-standing',
+    severity: 'critical',
+    when: (a) => applierFailed(a),
+    because: (a) =>
+      `The applier of ${a.spare.name} stopped with an error (${a.spare.answer?.channel?.applierError}) under a claim that was taken over: nothing is opened, the claim stands.`,
+    advice: (a) => `Mend it on ${a.spare.name} and START REPLICA SQL_THREAD; Hotspare then goes on.`,
+    afterMs: 500,
+    tell: (a) => tell(a, 'failover-refused', 'critical'),
+  },
+  {
     code: 'catch-up-too-long',
     severity: 'critical',
     when: (a) => tooLong(a) && openedNothing(a),

@@ -46,5 +46,6 @@ export const proving: readonly Row[] = [
         : `Whether ${a.named.name} is dead is being proven anew (${a.named.health}; witness: ${a.witness ?? 'not asked'}).`,
     afterMs: 50,
     progress: true,
+    tell: (a) => (a.witness === 'alive' ? tell(a, 'writer-partitioned', 'critical') : null),
   },
 ]

@@ -2,6 +2,7 @@
 import {
   type Assessment,
   confirmedDead,
+  deadButUnheard,
   errantOnSpare,
   type Unfitness,
   unfit,
@@ -11,7 +12,7 @@ import { byHand } from '../by-hand.ts'
 import { tell } from '../message.ts'
 import type { Row } from '../situation.ts'
 
-const dead = (a: Assessment) => a.named.answer === null && confirmedDead(a)
+const dead = (a: Assessment) => a.named.answer === null && (confirmedDead(a) || deadButUnheard(a))
 const heartbeatAge = (a: Assessment) => {
   const row = a.spare.answer?.heartbeat
   return row === undefined || typeof row === 'string' || a.spare.answer === null

@@ -1,5 +1,5 @@
 /** The named server does not answer, the spare does: from the first doubt to the confirmed death, and what stands against a failover. */
-import { confirmedDead, seconds, silentForMs, waived } from '../assessment.ts'
+import { confirmedDead, deadButUnheard, mayReconnect, seconds, silentForMs, waived } from '../assessment.ts'
 import { byHand } from '../by-hand.ts'
 import { tell } from '../message.ts'
 import type { Row } from '../situation.ts'
@@ -69,12 +69,23 @@ export const silentWriter: readonly Row[] = [
         : `${a.named.name} does not answer us; ${a.spare.name}'s connection to it has not failed yet.`,
     afterMs: 25,
   },
+  {
+    code: 'witness-slow',
+    severity: 'critical',
+    when: (a) => a.named.answer === null && deadButUnheard(a) && !mayReconnect(a),
+    refuses: true,
+    because: (a) =>
+      `${a.named.name} does not answer us for ${seconds(silentForMs(a))}; its replication heartbeats come every ${seconds(a.spare.answer?.channel?.heartbeatPeriodMs ?? 0)}, too rarely to tell, and making ${a.spare.name} reconnect might take the only acknowledger away from a writer that lives.`,
+    advice: () =>
+      'It is decided when the connection breaks (replica_net_timeout). CHANGE REPLICATION SOURCE TO SOURCE_HEARTBEAT_PERIOD = 1 on both servers avoids this wait.',
+    afterMs: 200,
+    tell: (a) => tell(a, 'failover-refused', 'critical'),
+  },
   ...refusals,
   {
     code: 'writer-dead',
     severity: 'critical',
-    when: (a) =>
-      a.named.answer === null && (confirmedDead(a) || (a.named.health === 'dead' && a.witness === 'slow')),
+    when: (a) => a.named.answer === null && (confirmedDead(a) || deadButUnheard(a)),
     because: (a) =>
       `${a.named.name} is dead: ${a.named.memory.refused} refused and ${a.named.memory.silent} silent probes in ${seconds(silentForMs(a))}, and ${a.spare.name} ${
         a.witness === 'lost'

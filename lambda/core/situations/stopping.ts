@@ -1,5 +1,5 @@
 /** Must 2 is looked at again under the claim, and once more before every step that follows. */
-import { targetRestarted } from '../assessment.ts'
+import { mayReconnect, targetRestarted } from '../assessment.ts'
 import { byHand } from '../by-hand.ts'
 import { tell } from '../message.ts'
 import type { Row } from '../situation.ts'
@@ -32,6 +32,7 @@ export const stopping: readonly Row[] = [
       `${a.named.name} has shown signs of life since its death was confirmed (${a.named.health}): nothing is opened until that is settled.`,
     afterMs: 25,
     progress: true,
+    tell: (a) => (a.named.health === 'sick' ? tell(a, 'writer-sick', 'critical') : null),
   },
   {
     code: 'target-restarted',
@@ -66,7 +67,7 @@ export const stopping: readonly Row[] = [
       a.named.answer === null &&
       a.witness === 'slow' &&
       mine(a)?.ours.reconnected === false &&
-      a.spare.answer?.semiSync?.replicasAcknowledging === 0,
+      mayReconnect(a),
     because: (a) =>
       `The channel's heartbeats are too rare to tell: ${a.spare.name} is made to reconnect to ${a.named.name}.`,
     advice: () =>

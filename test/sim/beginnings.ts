@@ -1,0 +1,76 @@
+/** Where explorations begin: two watches at work on a healthy pair, and pairs on which more can go wrong. */
+import { formatLedger } from '../../lambda/core/ledger.ts'
+import { settledIn } from './explore.ts'
+import { firstLedger } from './healthy.ts'
+import type { SimState } from './state.ts'
+import { Story } from './story.ts'
+
+export const BEGINNINGS: Readonly<Record<string, () => SimState>> = {
+  healthy: () => settledIn(new Story({ tolerant: true }), ['w1', 'w2']),
+
+  'a writer that may lose its last commit in a crash': () =>
+    begin((state) => {
+      state.servers.alice.durable = false
+    }),
+
+  'a spare that applies slowly': () =>
+    begin((state) => {
+      state.servers.bob.slow = true
+    }),
+
+  'a slow spare and a writer that may lose its last commit': () =>
+    begin((state) => {
+      state.servers.alice.durable = false
+      state.servers.bob.slow = true
+    }),
+
+  'a writer that nobody watches yet': () => {
+    const story = new Story({ tolerant: true }).start('w0')
+    for (let turn = 0; turn < 3; turn++) story.turn('w0', 1000)
+    return story.and({ do: 'kill', who: 'w0' }).start('w1').start('w2').state
+  },
+
+  'clocks that are a second apart': () =>
+    begin((state) => {
+      state.servers.alice.skewMs = -400
+      state.servers.bob.skewMs = 600
+    }),
+
+  'a switchover half done by an invocation that is gone': () => {
+    const story = new Story({ tolerant: true }).start('w1').turn('w1').start('w2').turn('w2')
+    return story.change('the writer is closed for a switchover to bob', (state) => {
+      const claim = {
+        who: 'w0',
+        intent: 'switchover',
+        target: 'bob',
+        lengthMs: 15_000,
+        touched: false,
+      } as const
+      state.directory.ledger = formatLedger(
+        firstLedger({ revision: 8, claim: { ...claim, heartbeatClockMs: 0 } }),
+      )
+      state.directory.history = [...state.directory.history, state.directory.ledger]
+      state.servers.alice.closed = true
+    }).state
+  },
+
+  'a failover half done by an invocation that is gone': () => {
+    const story = new Story({ tolerant: true }).start('w0')
+    for (let turn = 0; turn < 3; turn++) story.turn('w0', 1000)
+    story.and({ do: 'freeze', server: 'alice' }).until('stopping-applier', 'w0').act('w0')
+    story.start('w1').turn('w1').start('w2').turn('w2')
+    return story.and({ do: 'kill', who: 'w0' }).wait(14_000).state
+  },
+
+  'a spare just opened by an invocation that is gone': () => {
+    const story = new Story({ tolerant: true }).start('w0')
+    for (let turn = 0; turn < 3; turn++) story.turn('w0', 1000)
+    story.and({ do: 'freeze', server: 'alice' }).until('moving', 'w0')
+    story.start('w1').turn('w1').start('w2').turn('w2')
+    return story.wait(14_000).state
+  },
+}
+
+function begin(prepare: (state: SimState) => void): SimState {
+  return settledIn(new Story({ tolerant: true }).change('prepared', prepare), ['w1', 'w2'])
+}

@@ -1,0 +1,73 @@
+/** The explorer for minutes: more states, two faults, thousands of walks with seeds that the quick test doesn't use. */
+import { describe, expect, test } from 'vitest'
+import { BEGINNINGS } from './beginnings.ts'
+import { explore, settledIn, type Violation, wander } from './explore.ts'
+import type { Event } from './pair.ts'
+import { Story } from './story.ts'
+
+const SECONDS = 20
+const names = Object.keys(BEGINNINGS)
+
+function expectNone(violations: readonly Violation[]): void {
+  expect(violations.map(({ complaint, trace }) => `${complaint}\n${trace}`).join('\n')).toBe('')
+}
+
+function beginning(name: string) {
+  const found = BEGINNINGS[name]
+  if (found === undefined) throw new Error(`there is no beginning ${name}`)
+  return found
+}
+
+function note(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+describe('breadth first', { timeout: 120_000 }, () => {
+  test.each(names.flatMap((name) => [1, 2].map((faults) => [name, faults] as const)))(
+    '%s, faults: %i',
+    (name, faults) => {
+      const limits = { faults, commits: 1, untilMs: 100_000, statesMax: 300_000, secondsMax: SECONDS / 4 }
+      const found = explore(beginning(name)(), limits)
+      note(`${name}, faults ${faults}: ${found.states} states in ${found.seconds.toFixed(1)} s`)
+      expectNone(found.violations)
+    },
+  )
+})
+
+/** One watch and one fault at the beginning: small enough to be visited to the end. */
+const FIRST: readonly Event[] = [
+  { do: 'crash', server: 'alice' },
+  { do: 'freeze', server: 'alice' },
+  { do: 'crash', server: 'bob' },
+  { do: 'freeze', server: 'bob' },
+  { do: 'cut', a: 'alice', b: 'bob' },
+  { do: 'cut', a: 'w1', b: 'alice' },
+]
+
+describe('breadth first after a first fault', { timeout: 120_000 }, () => {
+  test.each(FIRST)('$do $server $a $b', (event) => {
+    const story = new Story({ tolerant: true })
+    story.state = settledIn(story, ['w1'])
+    const limits = { faults: 0, commits: 1, untilMs: 60_000, statesMax: 500_000, secondsMax: SECONDS }
+    const found = explore(story.and(event).state, limits)
+    note(
+      `${JSON.stringify(event)}: ${found.states} states, depth ${found.depth}, complete: ${found.complete}`,
+    )
+    expectNone(found.violations)
+  })
+})
+
+describe('random walks', { timeout: 120_000 }, () => {
+  test.each(names.flatMap((name) => [2, 5].map((faults) => [name, faults] as const)))(
+    '%s, faults: %i',
+    (name, faults) => {
+      const seeds = Array.from({ length: 100_000 }, (_, index) => 1_000_000 * faults + index)
+      const limits = { faults, commits: 4, untilMs: 200_000, statesMax: 0, secondsMax: SECONDS / 4 }
+      const found = wander(beginning(name), { ...limits, seeds, events: 300 })
+      note(
+        `${name}, faults ${faults}: ${found.walks} walks, ${found.events} events, standing ${JSON.stringify(found.standing)}`,
+      )
+      expectNone(found.violations)
+    },
+  )
+})

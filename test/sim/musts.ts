@@ -1,0 +1,275 @@
+/**
+ * The musts, checked after every event against the true state, not against what the core saw.
+ *
+ * Each complaint begins with the must or rule that is broken. What an act did is judged at the moment it took effect, with what its
+ * sender could have known at its look: what nobody could have seen (a cut-off writer that wakes in the gap) is no violation.
+ */
+import { canonical, contains, intersect, members, ofOrigin, subtract } from '../../lambda/core/gtid-set.ts'
+import { type Claim, type Ledger, parseLedger } from '../../lambda/core/ledger.ts'
+import { BEGINNING } from './healthy.ts'
+import type { Event, Happened } from './pair.ts'
+import { type Effect, heldBy } from './server.ts'
+import { ADDRESSES, isCut, NAMES, type Name, otherOf, type SimServer, type SimState, UUIDS } from './state.ts'
+
+export function ledgerOf(state: SimState): Ledger | null {
+  const parsed = state.directory.ledger === null ? null : parseLedger(state.directory.ledger)
+  return typeof parsed === 'string' ? null : parsed
+}
+
+/** What one server has and the other lacks, without what touched only Hotspare's own schema. */
+export function alone(state: SimState, name: Name, have = (server: SimServer) => server.executed): string {
+  const set = subtract(have(state.servers[name]), state.servers[otherOf(name)].executed)
+  const ours = members(set, 100).filter((gtid) =>
+    state.tables[gtid]?.every((each) => each.startsWith('hotspare.')),
+  )
+  return ours.length === 0 ? set : subtract(set, ours.join(','))
+}
+
+/** What is broken by this event, in words; empty if nothing is. */
+export function broken(before: SimState, event: Event, happened: Happened): string[] {
+  const { state, effects } = happened
+  // A person's hand in the story is no act of ours.
+  if (event.do === 'change') return []
+  const judged = effects.flatMap((effect) => JUDGES[effect.kind]?.(before, state, effect) ?? [])
+  return [
+    ...judged,
+    ...(state.directory.ledger === before.directory.ledger ? [] : ledgerBroken(before, state)),
+  ]
+}
+
+type Judge = (before: SimState, after: SimState, effect: Effect) => string[]
+
+const JUDGES: Readonly<Partial<Record<Effect['kind'], Judge>>> = {
+  open: opened,
+  close: closed,
+  'queue-close': closed,
+  'start-threads': threadsStarted,
+  detach: blindly,
+  'stop-applier': blindly,
+  swapped,
+}
+
+/** M4: nobody acts who saw no server, or never read the ledger. */
+function blindly(before: SimState, _after: SimState, { who, late, kind }: Effect): string[] {
+  const invocation = before.invocations[who]
+  if (invocation === undefined || late) return []
+  const blind = NAMES.every((name) => !invocation.seen[name].answered)
+  return [
+    ...(blind && kind !== 'queue-close' ? [`M4: ${who} did ${kind} and had seen neither server`] : []),
+    ...(invocation.directoryRead ? [] : [`M4: ${who} did ${kind} and had never read the ledger`]),
+  ]
+}
+
+function opened(before: SimState, after: SimState, effect: Effect): string[] {
+  const target = effect.server as Name
+  if (!before.servers[target].closed) return []
+  const complaints = blindly(before, after, effect)
+  const ledger = ledgerOf(before)
+  const claim = ledger?.claim ?? null
+  if (ledger === null || claim === null || claim.who !== effect.who)
+    complaints.push(`M2: ${effect.who} opened ${target} without holding the claim`)
+  else if (claim.target !== target)
+    complaints.push(`R1: ${effect.who} opened ${target} under a claim to open ${claim.target}`)
+  complaints.push(...twoOpen(before, target, effect))
+  if (ledger === null) return complaints
+  return [
+    ...complaints,
+    ...(ledger.writer === target ? reopened(before, target) : promoted(before, target, effect, ledger)),
+  ]
+}
+
+/** M1: the other one is open too, and the opener saw it open, could have seen it, or it was opened by us since it looked. */
+function twoOpen(before: SimState, target: Name, { who, late }: Effect): string[] {
+  const other = before.servers[otherOf(target)]
+  if (other.status !== 'up' || other.closed) return []
+  const invocation = before.invocations[who]
+  const sawIt = invocation?.seen[other.name].answered === true
+  const openedSince = other.openedBy !== '' && other.openedAtMs >= (invocation?.lookedMs ?? 0)
+  if (!sawIt && !openedSince && !late) return []
+  return [`M1: ${target} was opened${late ? ' by a late statement' : ''} while ${other.name} was open`]
+}
+
+/** Must 2, for a failover to the spare. */
+function promoted(before: SimState, target: Name, { who, late }: Effect, ledger: Ledger): string[] {
+  const spare = before.servers[target]
+  const old = before.servers[otherOf(target)]
+  const seen = before.invocations[who]?.seen[old.name]
+  const complaints: string[] = []
+  if (!contains(spare.executed, spare.received))
+    complaints.push(`M2: ${target} was opened with unapplied transactions`)
+  if (spare.applier === 'on') complaints.push(`M2 T34: ${target} was opened with its applier running`)
+  if (spare.receiver !== 'off') complaints.push(`M2: ${target} was opened while it still receives`)
+  if (seen?.sick === true)
+    complaints.push(`M3: ${target} was opened while ${old.name} answered with an error`)
+  if (!late && seen?.open === true)
+    complaints.push(`M1: ${target} was opened though ${old.name} was seen open`)
+  if (ledger.holds.includes(target)) complaints.push(`M5: ${target} was opened though it is held`)
+  if (!contains(spare.executed, spare.everReceived))
+    complaints.push(`R9: ${target} was opened without what it once received`)
+  const proven = before.proof?.who === who && !before.proof.heard
+  if (!late && ledger.claim?.touched === true && !proven && seen?.answered === false)
+    complaints.push(`R10: ${target} was opened under a taken-over claim and ${old.name} not proven dead anew`)
+  const failedMs = before.failedMs[old.name]
+  if (failedMs !== null) {
+    const freshMs = failedMs - before.policy.detection.freshnessMs - 2000
+    const missing = before.acknowledged.filter(
+      (each) => each.server === old.name && each.atMs < freshMs && !contains(spare.executed, each.gtid),
+    )
+    if (missing.length > 0) complaints.push(`M2 T1: ${target} was opened ${missing.length} old commits short`)
+  }
+  const errant = errantOn(before, target)
+  if (errant !== '') complaints.push(`M2: ${target} was opened with errant transactions ${errant}`)
+  return [...complaints, ...lostOnOld(before, spare, old, seen?.answered === true)]
+}
+
+/** R7: an old writer that answers may not lose what was acknowledged on it, unless each of the two has something. */
+function lostOnOld(before: SimState, spare: SimServer, old: SimServer, answered: boolean): string[] {
+  if (!answered || alone(before, spare.name) !== '') return []
+  const lost = before.acknowledged.filter(
+    ({ gtid }) => contains(old.executed, gtid) && !contains(spare.executed, gtid),
+  )
+  return lost.length === 0
+    ? []
+    : [`R7: ${spare.name} was opened without ${lost.length} commits of ${old.name}`]
+}
+
+/** Transactions of the spare's own origin that no application was given an answer for while it was the writer, and nobody else has. */
+export function errantOn(state: SimState, name: Name): string {
+  const own = subtract(ofOrigin(alone(state, name), UUIDS[name]), BEGINNING)
+  const acknowledged = state.acknowledged.map(({ gtid }) => gtid).join(',')
+  return acknowledged === '' ? own : subtract(own, intersect(own, acknowledged))
+}
+
+/** R8: the named server is opened again only if it has what it ever acknowledged and the other one has. */
+function reopened(before: SimState, target: Name): string[] {
+  const named = before.servers[target]
+  const spare = before.servers[otherOf(target)]
+  const lost = before.acknowledged.filter(
+    ({ gtid, server }) =>
+      server === target && !contains(named.executed, gtid) && contains(heldBy(spare), gtid),
+  )
+  const complaints =
+    lost.length === 0 || spare.status !== 'up'
+      ? []
+      : [`R8: ${target} was reopened without ${lost.length} commits that ${spare.name} has`]
+  if (!contains(named.executed, named.received))
+    complaints.push(`R8: ${target} was reopened with unapplied relay log`)
+  return complaints
+}
+
+/** R4, must 4: the server that the ledger names is closed only under a claim to open the other one. */
+function closed(before: SimState, after: SimState, effect: Effect): string[] {
+  const complaints = blindly(before, after, effect)
+  if (before.servers[effect.server as Name].closed) return complaints
+  const ledger = ledgerOf(before)
+  if (ledger === null || ledger.writer !== effect.server) return complaints
+  if (ledger.claim?.target === otherOf(effect.server as Name)) return complaints
+  const how = effect.late ? 'a late close' : 'a close'
+  return [...complaints, `R4: ${how} of ${effect.who} closed ${effect.server}, the named server`]
+}
+
+/** Must 5: a spare that has something of its own follows nobody. */
+function threadsStarted(before: SimState, after: SimState, effect: Effect): string[] {
+  const complaints = blindly(before, after, effect)
+  const ledger = ledgerOf(before)
+  const step = effect.step
+  if (ledger === null || step?.kind !== 'start-threads' || !step.receiver) return complaints
+  const server = effect.server as Name
+  if (ledger.holds.includes(server)) complaints.push(`M5: ${effect.who} let ${server} follow, and it is held`)
+  const other = before.servers[otherOf(server)]
+  if (ledger.writer !== server && other.status === 'up' && !other.closed && errantOn(before, server) !== '')
+    complaints.push(`M5: ${effect.who} let ${server} follow with errant transactions`)
+  return complaints
+}
+
+function swapped(before: SimState, after: SimState, { who, from, late }: Effect): string[] {
+  const was = from === null ? null : parseLedger(from)
+  const is = ledgerOf(after)
+  if (was === null || typeof was === 'string' || is === null) return []
+  const seen = before.invocations[who]?.seen
+  const named = was.writer as Name
+  const spare = before.servers[otherOf(named)]
+  if (was.claim === null) {
+    const partitioned = seen?.[named].answered === false && seen[named].heard && spare.receiver === 'on'
+    return is.claim?.intent === 'failover' && partitioned
+      ? [`M2: ${who} claimed a failover although ${spare.name} hears ${named}`]
+      : []
+  }
+  // One that arrives late was right when it was sent, or its sender was asked then.
+  if (late) return []
+  if (is.epoch !== was.epoch)
+    return movedAway(before, named, was.claim.touched, seen?.[named].answered === true)
+  if (is.claim !== null) return []
+  return releasedEarly(before, was.claim, named, seen?.[named].open === true, who)
+}
+
+/** R7: who took over doesn't leave an old writer behind that answers and has everything and more. */
+function movedAway(before: SimState, named: Name, touched: boolean, answered: boolean): string[] {
+  if (!touched || !answered) return []
+  if (!before.servers[named].closed)
+    return [`R7: who took over moved the writer away from ${named}, which is open`]
+  const ahead = alone(before, named) !== '' && alone(before, otherOf(named)) === ''
+  return ahead
+    ? [`R7: the writer moved away from ${named}, which answers and alone has ${alone(before, named)}`]
+    : []
+}
+
+/** R5: a claim is let go only with the named server seen open; or it was the first holder's, who opened nothing. */
+function releasedEarly(
+  before: SimState,
+  claim: Claim,
+  named: Name,
+  seenOpen: boolean,
+  who: string,
+): string[] {
+  if (seenOpen || !before.servers[named].closed) return []
+  const other = before.servers[otherOf(named)]
+  const nothingOpened = other.openedBy !== claim.who && other.closed
+  if (!claim.touched && claim.intent === 'failover' && nothingOpened) return []
+  return [`R5: ${who} released the claim and ${named} was not seen open`]
+}
+
+function ledgerBroken(before: SimState, after: SimState): string[] {
+  const complaints: string[] = []
+  const { history, ledger, record } = after.directory
+  if (history.indexOf(ledger ?? '') !== history.length - 1) complaints.push('R2: a text recurs in the ledger')
+  const was = ledgerOf(before)
+  const is = ledgerOf(after)
+  if (is === null) return [...complaints, 'M9: a ledger was written that cannot be read']
+  if (record?.values.join() !== ADDRESSES[is.writer as Name])
+    complaints.push(`M1: the ledger names ${is.writer} and the record holds ${record?.values.join()}`)
+  if (was === null) return complaints
+  if (is.revision <= was.revision) complaints.push(`R2: revision ${is.revision} after ${was.revision}`)
+  if (is.epoch - was.epoch !== (is.writer === was.writer ? 0 : 1))
+    complaints.push(`M8: epoch ${was.epoch} to ${is.epoch}, writer ${was.writer} to ${is.writer}`)
+  if (was.pause !== null && is.pause === null) complaints.push('R6: a pause was lost by a swap')
+  if (was.holds.some((held) => !is.holds.includes(held))) complaints.push('M5: a hold was lost by a swap')
+  return complaints
+}
+
+/** Where the pair must come to rest once nothing goes wrong any more; empty if it has. */
+export function unrest(state: SimState): string {
+  const ledger = ledgerOf(state)
+  if (ledger === null) return 'no ledger that can be read'
+  const open = NAMES.filter((name) => state.servers[name].status === 'up' && !state.servers[name].closed)
+  if (open.length !== 1) return `${open.length} servers are open`
+  if (open[0] !== ledger.writer) return `${open[0]} is open and the ledger names ${ledger.writer}`
+  if (ledger.claim !== null) return `a claim of ${ledger.claim.who} stands`
+  const named = state.servers[ledger.writer as Name]
+  if (ledger.holds.length > 0 && named.receiver === 'on') return 'the writer receives from a held server'
+  return ''
+}
+
+/** Both have the same, or what differs is listed in a hold. */
+export function settledData(state: SimState): string {
+  const ledger = ledgerOf(state)
+  if (ledger === null) return 'no ledger'
+  const spare = otherOf(ledger.writer as Name)
+  const errant = alone(state, spare)
+  return errant === '' || ledger.holds.includes(spare)
+    ? ''
+    : `${spare} alone has ${canonical(errant)}, not held`
+}
+
+export const reachable = (state: SimState, who: string, name: Name) =>
+  state.servers[name].status === 'up' && !isCut(state, who, name)

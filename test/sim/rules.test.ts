@@ -1,0 +1,240 @@
+/**
+ * Every rule of the claim protocol is needed: with the rule taken out of the core, a story or a few thousand random events find the
+ * violation again; with the rule in place, the same story ends well.
+ */
+import { describe, expect, test } from 'vitest'
+import type { Assessment } from '../../lambda/core/assessment.ts'
+import { type Decision, decide, TABLES, type Tables } from '../../lambda/core/decide.ts'
+import type { Memory } from '../../lambda/core/memory.ts'
+import * as steps from '../../lambda/core/steps.ts'
+import type { World } from '../../lambda/core/world.ts'
+import { settledIn, type Wandered, wander } from './explore.ts'
+import { commit, type Decide } from './pair.ts'
+import { invocationOf, type SimServer, UUIDS } from './state.ts'
+import { Story, withDecision, withRow } from './story.ts'
+
+/** `decide` that is shown another world or memory than there is. */
+function misled(change: (memory: Memory, world: World) => [Memory, World]): Decide {
+  return (memory, world, now) => decide(...change(memory, world), now)
+}
+
+/** Walks on until a must is broken, at most this long. */
+function walks(deciding: Decide, prepare: (story: Story) => void = () => {}): Wandered {
+  const beginning = () => {
+    const story = new Story({ tolerant: true })
+    prepare(story)
+    return settledIn(story, ['w1', 'w2'])
+  }
+  const seeds = Array.from({ length: 5000 }, (_, index) => index + 1)
+  const limits = {
+    faults: 3,
+    commits: 3,
+    untilMs: 100_000,
+    statesMax: 1e9,
+    secondsMax: 20,
+    seeds,
+    events: 200,
+  }
+  return wander(beginning, limits, deciding)
+}
+
+const complaintOf = ({ violations }: Wandered) => violations[0]?.complaint ?? 'no violation'
+
+function watched(deciding?: Decide, tolerant = true): Story {
+  const story = new Story(deciding === undefined ? { tolerant } : { deciding, tolerant }).start('w1')
+  for (let second = 0; second < 5; second++) story.turn('w1', 1000).commit('alice').wait(10)
+  return story.turn('w1', 0)
+}
+
+const set = (story: Story, server: 'alice' | 'bob', change: Partial<SimServer>) =>
+  story.change(`${server}: ${JSON.stringify(change)}`, (state) =>
+    Object.assign(state.servers[server], change),
+  )
+
+/** The same story twice: whole, it breaks nothing; without the rule, it breaks that rule. */
+function shows(rule: RegExp, tell: (story: Story) => unknown, without: Decide): void {
+  const whole = watched()
+  tell(whole)
+  expect(whole.violations, whole.trace()).toEqual([])
+  const broken = watched(without)
+  try {
+    tell(broken)
+  } catch (error) {
+    // Without its rule the story may also never come to rest: the violation is what counts.
+    if (broken.violations.length === 0) throw error
+  }
+  expect(broken.violations.join('\n'), broken.trace()).toMatch(rule)
+}
+
+describe('found by random walks', { timeout: 60_000 }, () => {
+  test('R1: reopening the named server under the claim to open the spare', () => {
+    const without = withRow('failover', 'old-writer-whole', { step: (a) => steps.open(a, a.named) })
+    expect(complaintOf(walks(without))).toMatch(/R1/)
+  })
+
+  test('R2: a revision that does not grow lets texts recur', () => {
+    const without = withDecision((decision) => {
+      const { step } = decision
+      if (step?.kind !== 'swap') return decision
+      const ledger = step.to.ledger.replace(/revision=\d+/, 'revision=7')
+      return { ...decision, step: { ...step, to: { ...step.to, ledger } } }
+    })
+    expect(complaintOf(walks(without))).toMatch(/R2/)
+  })
+
+  test('R5: releasing the claim although the named server is not open', () => {
+    const without = withRow('failover', 'target-silent', {
+      step: (a) => steps.swap(a, 'release', { claim: null }),
+    })
+    expect(complaintOf(walks(without))).toMatch(/R5/)
+  })
+
+  test('R7: going forward although the old writer answers and alone has something', () => {
+    expect(complaintOf(walks(withRow('failover', 'target-lacks', null)))).toMatch(/R7/)
+  })
+
+  test('R10: who takes a claim over believes the proof of the one before', () => {
+    const without = misled((memory, world) => [
+      memory.ours === null ? memory : { ...memory, ours: { ...memory.ours, proven: true } },
+      world,
+    ])
+    expect(complaintOf(walks(without))).toMatch(/R10/)
+  })
+})
+
+describe('found by a story', () => {
+  test('R3: our own late opening meets the undo', () => {
+    const unsettled = (world: World) => world.last?.step.kind === 'open' && world.last.outcome === 'unknown'
+    const without: Decide = (memory, world, now, tables) =>
+      decide(
+        memory.ours?.opening == null ? memory : { ...memory, ours: { ...memory.ours, opening: null } },
+        unsettled(world) ? { ...withoutOthers(world), last: null } : withoutOthers(world),
+        now,
+        tables,
+      )
+    shows(
+      /M1: bob was opened by a late statement|R1|M2/,
+      (story) => {
+        story.and({ do: 'crash', server: 'alice' }).until('opening').act('w1', 'late')
+        story.and({ do: 'restart', server: 'alice' })
+        for (let turn = 0; turn < 12; turn++) story.turn('w1', 50)
+        story.and({ do: 'land', server: 'bob' }).calm()
+      },
+      without,
+    )
+  })
+
+  test('R4: a stale close of the first holder lands after the second has gone back', () => {
+    shows(
+      /R4: .* closed alice, the named server/,
+      (story) => {
+        story.and({ do: 'freeze', server: 'alice' }).until('moving')
+        story.and({ do: 'wake', server: 'alice' }).look()
+        expect(story.code()).toBe('old-writer-closing')
+        story.start('w2')
+        for (let turn = 0; turn < 60; turn++) story.turn('w2', 500)
+        expect(story.openServers).toEqual(['alice'])
+        story.act('w1')
+      },
+      misled((memory, world) => [memory, withoutOthers(world)]),
+    )
+  })
+
+  test('R6: a release that nobody knows of lands while the failover goes on', () => {
+    shows(
+      /M2: w1 opened bob without holding the claim/,
+      (story) => {
+        story.and({ do: 'freeze', server: 'alice' }).until('detaching').act()
+        story.and({ do: 'wake', server: 'alice' }).until('abandoning').act('w1', 'late')
+        story.and({ do: 'crash', server: 'alice' }).until('opening')
+        story.and({ do: 'land-swap' }).act()
+      },
+      misled((memory, world) => [
+        memory,
+        world.last?.step.kind === 'swap' && world.last.outcome === 'unknown'
+          ? { ...world, last: { ...world.last, outcome: 'refused' as const } }
+          : world,
+      ]),
+    )
+  })
+
+  test('R8: what is errant on the spare is taken for lost by the writer', () => {
+    const without: Decide = (memory, world, now, tables) => {
+      const { alice } = world.servers
+      const uuid = world.servers.bob?.answer?.uuid ?? ''
+      if (alice?.answer == null || !alice.answer.closed) return decide(memory, world, now, tables)
+      // The origin of a transaction is not asked: bob's own look like alice's.
+      const servers = { ...world.servers, alice: { ...alice, answer: { ...alice.answer, uuid } } }
+      return decide(memory, { ...world, servers }, now, tables)
+    }
+    shows(
+      /errant/,
+      (story) => {
+        set(story, 'alice', { receiver: 'off' }).and({ do: 'crash', server: 'alice' })
+        set(story, 'bob', { executed: `${UUIDS.alice}:1-15,${UUIDS.bob}:1-6` })
+        story.and({ do: 'restart', server: 'alice' })
+        for (let turn = 0; turn < 60; turn++) story.turn('w1', 200)
+      },
+      without,
+    )
+  })
+
+  test('R9: a spare that restarted is taken for whole', () => {
+    shows(
+      /R9/,
+      (story) => {
+        set(story, 'bob', { slow: true }).commit('alice').wait(100)
+        story.and({ do: 'crash', server: 'bob' }).and({ do: 'restart', server: 'bob' })
+        story.and({ do: 'cut', a: 'alice', b: 'bob' })
+        set(story, 'bob', { slow: false, receiver: 'connecting', receiverErrno: 2003, applier: 'on' })
+        story.and({ do: 'crash', server: 'alice' })
+        for (let turn = 0; turn < 40; turn++) story.turn('w1', 200)
+      },
+      misled((memory, world) => {
+        const { bob } = world.servers
+        if (bob?.answer == null) return [memory, world]
+        const answer = { ...bob.answer, startedClockMs: bob.answer.startedClockMs - 3_600_000 }
+        return [memory, { ...world, servers: { ...world.servers, bob: { ...bob, answer } } }]
+      }),
+    )
+  })
+
+  test('R12: commits between the two reads of a look are taken for errant', () => {
+    const between = (state: Parameters<typeof commit>[0]) => commit(state, 'alice')
+    const tell = (story: Story) => {
+      for (let turn = 0; turn < 6; turn++) {
+        story.and({ do: 'look', who: 'w1', between })
+        if (invocationOf(story.state, 'w1').pending !== null) story.act()
+        story.wait(300)
+      }
+      return story.ledger.holds
+    }
+    const wrongOrder = (decision: Decision) => ({ ...decision, look: { ...decision.look, rereadLast: null } })
+    const atFirstSight: Tables = {
+      ...TABLES,
+      watching: TABLES.watching
+        .filter(({ code }) => code !== 'comparing')
+        .map((row) =>
+          row.code === 'spare-diverged'
+            ? { ...row, when: ({ memory }: Assessment) => (memory.comparison?.alone ?? '') !== '' }
+            : row,
+        ),
+    }
+    // Each of the two guards makes up for the other's absence.
+    expect(tell(watched())).toEqual([])
+    expect(tell(watched(withDecision(wrongOrder)))).toEqual([])
+    expect(tell(watched((memory, world, now) => decide(memory, world, now, atFirstSight)))).toEqual([])
+    const neither: Decide = (memory, world, now) => wrongOrder(decide(memory, world, now, atFirstSight))
+    expect(tell(watched(neither))).toEqual(['bob'])
+  })
+})
+
+function withoutOthers(world: World): World {
+  const servers = Object.fromEntries(
+    Object.entries(world.servers).map(([name, view]) => [
+      name,
+      { ...view, answer: view.answer && { ...view.answer, others: [] } },
+    ]),
+  )
+  return { ...world, servers }
+}
