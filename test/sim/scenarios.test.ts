@@ -112,6 +112,16 @@ describe('the writer dies', () => {
     story.and({ do: 'freeze', server: 'alice' }).until('witness-asked', 'w1', 400)
     expectWriter(story.calm(), 'bob', 4)
   })
+
+  test('a slow channel under semi-sync: the only acknowledger is not taken away from a writer that may live', () => {
+    const story = watched()
+    const semiSync = { sourceWaits: true, replicasAcknowledging: 1, timeoutMs: 10_000 }
+    set(story, 'alice', { heartbeatPeriodMs: 30_000, semiSync })
+    set(story, 'bob', { heartbeatPeriodMs: 30_000 }).turn()
+    story.and({ do: 'freeze', server: 'alice' }).until('witness-slow', 'w1', 400)
+    expect(story.codes).not.toContain('witness-asked')
+    expect(story.state.servers.bob.receiver).toBe('on')
+  })
 })
 
 describe('the writer is back soon', () => {
@@ -698,6 +708,15 @@ describe('under a claim', () => {
     set(story, 'bob', { receiver: 'off', receiverErrno: 0, applier: 'off', applierErrno: 1062 })
     story.until('reattaching').act().until('applier-failed').act()
     expect(story.ledger.claim).toBeNull()
+  })
+
+  test('R5: the applier fails under a claim that was taken over: nothing is opened and the claim stands', () => {
+    const story = watched()
+    set(story, 'bob', { slow: true }).commit('alice').wait(100).and({ do: 'crash', server: 'alice' })
+    story.until('catching-up').and({ do: 'kill', who: 'w1' }).start('w2').until('catching-up', 'w2', 400)
+    set(story, 'bob', { applierErrno: 1062, applier: 'off' }).until('applier-failed-standing', 'w2', 400)
+    expect(story.openServers).toEqual([])
+    expect(story.ledger.claim).toMatchObject({ who: 'w2', touched: true })
   })
 
   test('T30: unapplied and the applier is stopped: it is started', () => {
