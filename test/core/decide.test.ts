@@ -78,7 +78,8 @@ describe('purity', { timeout: 60_000 }, () => {
 
 describe('the tables', () => {
   test('codes are unique, short and readable', () => {
-    const codes = rows.filter(({ code }) => code !== 'sweeping').map(({ code }) => code)
+    // A row may stand in two tables; two rows may not share a code.
+    const codes = [...new Set(rows)].map(({ code }) => code)
     expect(new Set(codes).size).toBe(codes.length)
     for (const code of codes) expect(code).toMatch(/^[a-z]+(-[a-z]+)*$/)
   })

@@ -747,7 +747,7 @@ describe('under a claim', () => {
 
   test('M4: blind while reopening: nothing is changed', () => {
     const story = reopening().and({ do: 'crash', server: 'alice' }).and({ do: 'freeze', server: 'bob' })
-    story.until('undo-blind').turn().turn()
+    story.until('blind-under-claim').turn().turn()
     expect(story.openServers).toEqual([])
   })
 

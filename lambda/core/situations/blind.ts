@@ -36,3 +36,17 @@ export const blind: readonly Row[] = [
       a.named.health === 'dead' && a.spare.health === 'dead' ? tell(a, 'blind', 'critical') : null,
   },
 ]
+
+/** The same while we hold a claim, whatever it is for. */
+export const blindUnderClaim: readonly Row[] = [
+  {
+    code: 'blind-under-claim',
+    severity: 'critical',
+    when: (a) => a.named.answer === null && a.spare.answer === null,
+    because: (a) =>
+      `Neither ${a.named.name} nor ${a.spare.name} answers while a claim stands: nothing is changed.`,
+    advice: () => 'Bring one of them back; whoever looks next goes on from there.',
+    afterMs: 100,
+    tell: (a) => (a.spare.health === 'dead' ? tell(a, 'blind', 'critical') : null),
+  },
+]

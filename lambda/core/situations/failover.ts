@@ -4,6 +4,7 @@
  * again before it opens anything (R10), and with the old writer alive it goes back rather than forward.
  */
 import type { Row } from '../situation.ts'
+import { blindUnderClaim } from './blind.ts'
 import { oldWriterBack } from './old-writer-back.ts'
 import { promoting } from './promoting.ts'
 import { proving } from './proving.ts'
@@ -13,6 +14,7 @@ import { targetStates } from './target-states.ts'
 
 export const failover: readonly Row[] = [
   ...sweeping,
+  ...blindUnderClaim,
   ...targetStates,
   ...oldWriterBack,
   ...proving,

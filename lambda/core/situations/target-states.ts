@@ -2,23 +2,9 @@
 import { isClosed, isOpen } from '../assessment.ts'
 import { digest } from '../digest.ts'
 import { canonical, contains, lastOfOrigin } from '../gtid-set.ts'
-import { tell } from '../message.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
 import { first, openedNothing, release, undo } from './claim-facts.ts'
-
-const nobodyAnswers: readonly Row[] = [
-  {
-    code: 'blind-under-claim',
-    severity: 'critical',
-    when: (a) => a.named.answer === null && a.spare.answer === null,
-    because: (a) =>
-      `Neither ${a.named.name} nor ${a.spare.name} answers while a claim stands: nothing is changed.`,
-    advice: () => 'Bring one of them back; whoever looks next goes on from there.',
-    afterMs: 100,
-    tell: (a) => (a.spare.health === 'dead' ? tell(a, 'blind', 'critical') : null),
-  },
-]
 
 const targetSilent: readonly Row[] = [
   {
@@ -97,4 +83,4 @@ const targetOpen: readonly Row[] = [
   },
 ]
 
-export const targetStates: readonly Row[] = [...nobodyAnswers, ...targetSilent, ...targetOpen]
+export const targetStates: readonly Row[] = [...targetSilent, ...targetOpen]

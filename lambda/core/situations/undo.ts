@@ -15,6 +15,7 @@ import { byHand } from '../by-hand.ts'
 import { tell } from '../message.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
+import { blindUnderClaim } from './blind.ts'
 import { openingSettled, sweeping } from './sweeping.ts'
 
 /** It follows again only if nothing stands against it (must 5). */
@@ -23,15 +24,7 @@ const namedApplying = (a: Assessment) => a.named.answer?.channel?.applier === 'o
 
 export const undo: readonly Row[] = [
   ...sweeping,
-  {
-    code: 'undo-blind',
-    severity: 'critical',
-    when: (a) => a.named.answer === null && a.spare.answer === null,
-    because: (a) =>
-      `Neither ${a.named.name} nor ${a.spare.name} answers while a claim stands: nothing is changed.`,
-    advice: () => 'Bring one of them back; whoever looks next goes on from there.',
-    afterMs: 100,
-  },
+  ...blindUnderClaim,
   {
     code: 'undo-closing',
     severity: 'warning',
