@@ -7,7 +7,7 @@ import { ofOrigin, subtract } from './gtid-set.ts'
 import { type Claim, type Ledger, parseLedger } from './ledger.ts'
 import type { ClaimMemory, Memory, ServerMemory } from './memory.ts'
 import type { Policy } from './policy.ts'
-import { caughtUp, possiblyShort, provenFresh } from './spare.ts'
+import { aheadMs, caughtUp, possiblyShort, provenFresh } from './spare.ts'
 import { type Testimony, testimony } from './witness.ts'
 import type { Answer, DirectoryRead, ServerName, ServerView, World } from './world.ts'
 import { type Health, health } from './writer.ts'
@@ -142,7 +142,7 @@ function reasonsAgainst(a: Assessment): Unfitness[] {
     [!armed, 'not-armed'],
     [!fresh && !watched, 'freshness-unproven'],
     [!fresh && watched, 'stale'],
-    [possiblyShort(answer), 'possibly-short'],
+    [possiblyShort(answer, aheadMs(a.named.memory, memory, policy)), 'possibly-short'],
     [answer.channel.applierErrno !== 0, 'applier-broken'],
     [errantOnSpare(a) !== '', 'errant'],
   ]
@@ -214,7 +214,8 @@ export function restartedSinceWriting(answer: Answer): boolean {
 /** The target is no longer the process that it was when the claim was decided on: it may lack what it had received. */
 export function targetRestarted(a: Assessment, target: Side): boolean {
   if (waived(a, 'spare-possibly-short')) return false
-  if (target.answer !== null && possiblyShort(target.answer)) return true
+  if (target.answer !== null && possiblyShort(target.answer, aheadMs(a.named.memory, a.memory, a.policy)))
+    return true
   if (a.claim.kind !== 'mine' || target.answer === null || a.claim.ours.targetStartedClockMs === null)
     return false
   return Math.abs(target.answer.startedClockMs - a.claim.ours.targetStartedClockMs) > 2000

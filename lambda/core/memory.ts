@@ -45,6 +45,8 @@ export interface ServerMemory {
   /** When the first of them began (or the guard connection closed); null while it answers. */
   readonly failingSinceMs: number | null
   readonly lastAnswerAtMs: number | null
+  /** Its clock minus the function's monotonic one, at the last answer: two of these tell how far apart two servers' clocks are. */
+  readonly clockOffsetMs: number | null
   /** The last probe's complaint, if the server answered with one. */
   readonly ailment: {
     readonly outcome: 'sick' | 'untrusted'
@@ -154,6 +156,7 @@ export function newMemory(policy: Policy, now: number, watchSinceClockMs: number
     silent: 0,
     failingSinceMs: null,
     lastAnswerAtMs: null,
+    clockOffsetMs: null,
     ailment: null,
     known: null,
     channelMark: '',

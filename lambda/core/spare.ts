@@ -39,7 +39,7 @@ export function provenFresh(
       spare.heartbeat.writtenClockMs >= claim.heartbeatClockMs &&
       spare.clockMs - claim.heartbeatClockMs <= INHERITED_MS_MAX
     )
-  const ageMs = spare.clockMs - spare.heartbeat.writtenClockMs
+  const ageMs = spare.clockMs + aheadMs(named, memory, policy) - spare.heartbeat.writtenClockMs
   return ageMs <= freshnessMs + (now - failingSinceMs)
 }
 
@@ -50,7 +50,14 @@ const START_MARGIN_MS = 2000
  * A spare that restarted may have thrown away what only its relay log held (relay_log_recovery). It is whole again once a heartbeat
  * written after the restart has been applied: everything that the writer had committed before that heartbeat came with it (R9).
  */
-export function possiblyShort(spare: Answer): boolean {
+export function possiblyShort(spare: Answer, writerAheadMs: number): boolean {
   if (typeof spare.heartbeat === 'string') return true
-  return spare.heartbeat.writtenClockMs < spare.startedClockMs + START_MARGIN_MS
+  return spare.heartbeat.writtenClockMs < spare.startedClockMs + writerAheadMs + START_MARGIN_MS
+}
+
+/** How far the named server's clock is ahead of the spare's; 0 if this invocation has not seen both. */
+export function aheadMs(named: ServerMemory, memory: Memory, policy: Policy): number {
+  const other = Object.keys(policy.servers).find((name) => memory.servers[name] !== named) ?? ''
+  const offsetMs = memory.servers[other]?.clockOffsetMs ?? null
+  return named.clockOffsetMs === null || offsetMs === null ? 0 : named.clockOffsetMs - offsetMs
 }

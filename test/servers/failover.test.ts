@@ -54,6 +54,8 @@ describe('crash', () => {
       for (const mark of ['detected', 'confirmed', 'claimed', 'caughtUp', 'opened', 'moved', 'writable'])
         expect(message).toMatch(new RegExp(`^ {2}${mark} +\\d+$`, 'm'))
       expect(timesDone('open', watch)).toBe(1)
+      const said = [message, ...watch.logs.map(({ text }) => text)].join('\n')
+      expect(said).not.toContain(stage.pair.hotspare.password)
     })
   })
 

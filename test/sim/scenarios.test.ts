@@ -335,6 +335,18 @@ describe('the spare may not take over', () => {
     expect(story.openServers, story.trace()).toEqual([])
   })
 
+  test('R9: it restarted while the writer ran a minute ahead of it: its last heartbeat only looks younger than its start', () => {
+    const story = new Story().start('w1')
+    set(story, 'alice', { skewMs: 60_000 })
+    for (let second = 0; second < 4; second++) story.turn('w1', 1000).commit('alice').wait(10)
+    expect(story.codes).toContain('clocks-apart')
+    set(story, 'bob', { slow: true }).commit('alice').wait(100)
+    story.and({ do: 'crash', server: 'bob' }).and({ do: 'restart', server: 'bob' })
+    story.and({ do: 'cut', a: 'alice', b: 'bob' })
+    set(story, 'bob', { slow: false, receiver: 'connecting', receiverErrno: 2003, applier: 'on' })
+    refused(story.turn().and({ do: 'crash', server: 'alice' }), 'spare-possibly-short')
+  })
+
   test('R9 T2: it restarted, and its relay log was discarded: possibly short', () => {
     const story = watched()
     set(story, 'bob', { slow: true }).commit('alice').wait(100)

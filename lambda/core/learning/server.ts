@@ -56,6 +56,7 @@ export function learnServer(before: ServerMemory, view: ServerView, now: number)
     failingSinceMs: null,
     ailment: null,
     lastAnswerAtMs: answer.readAtMs,
+    clockOffsetMs: answer.clockMs - answer.readAtMs,
     known,
     channelMark: mark,
     channelMovedAtMs: mark === memory.channelMark ? memory.channelMovedAtMs : movedAtMs(answer, before, now),

@@ -18,6 +18,7 @@ import { takeoverAgain } from '../compare.ts'
 import { count } from '../gtid-set.ts'
 import { tell } from '../message.ts'
 import type { Row } from '../situation.ts'
+import { aheadMs } from '../spare.ts'
 import * as steps from '../steps.ts'
 
 const namedReceives = (a: Assessment) =>
@@ -170,6 +171,15 @@ export const spareStates: readonly Row[] = [
     advice: () => 'Automatic failover is armed again as soon as a fresh heartbeat has been applied there.',
   },
   {
+    code: 'clocks-apart',
+    severity: 'warning',
+    when: (a) => Math.abs(clocksApartMs(a)) > CLOCKS_APART_MS_MAX,
+    because: (a) =>
+      `${a.named.name} takes writes, ${a.spare.name} follows; their clocks are ${seconds(Math.abs(clocksApartMs(a)))} apart.`,
+    advice: () =>
+      'Set both with NTP. A watch that sees both servers allows for it; one that starts after a death can not, and may judge the age of heartbeats wrongly.',
+  },
+  {
     code: 'healthy',
     severity: 'info',
     when: (a) => isOpen(a.named) && isClosed(a.spare),
@@ -177,6 +187,9 @@ export const spareStates: readonly Row[] = [
       `${a.named.name} takes writes, ${a.spare.name} follows${applied(a.spare) ? '' : ' and is applying'}.`,
   },
 ]
+
+const CLOCKS_APART_MS_MAX = 1000
+const clocksApartMs = (a: Assessment) => aheadMs(a.named.memory, a.memory, a.policy)
 
 function settledClean(a: Assessment): boolean {
   return spareClean(a) && (a.memory.comparison?.looks ?? 0) >= 2
