@@ -173,7 +173,13 @@ function riskInWords(risk: Risk | null, from: string): string {
     return `Yes: ${risk.missingCount} transactions seen on ${from} never arrived (${risk.missing.slice(0, 500)}); ${window}.`
   return risk.transactionsAtMost === 0
     ? `No transaction is known or expected to be missing (everything seen on ${from} is here; ${risk.windowMs} ms were not seen).`
-    : `Possibly: everything that we saw on ${from} is here; ${window}.`
+    : `Possibly: everything that we saw on ${from} is here; ${window}.${quietInWords(risk)}`
+}
+
+/** Commits reach the spare within milliseconds: if it heard nothing for most of that time, there were hardly any. */
+function quietInWords({ quietMs, windowMs }: Risk): string {
+  if (quietMs === null || windowMs === null || quietMs < windowMs / 2) return ''
+  return ` Nothing had reached the spare for ${quietMs} ms of these, so most likely it is only what was on its way.`
 }
 
 function fenceInWords(a: Assessment, from: string): string {

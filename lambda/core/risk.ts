@@ -12,6 +12,8 @@ export interface Risk {
   readonly windowMs: number | null
   /** How many transactions that is at most, at the rate seen lately; null if nobody watched. */
   readonly transactionsAtMost: number | null
+  /** For how long before the first failed probe nothing at all had reached the spare, ms; null if nobody watched. */
+  readonly quietMs: number | null
 }
 
 /** How much faster than lately the writer may have been in its last moments. */
@@ -20,7 +22,9 @@ const RATE_ALLOWANCE = 1.5
 export function assessRisk(memory: Memory, old: ServerName, spare: Answer): Risk {
   const { known, failingSinceMs } = memory.servers[old] ?? { known: null, failingSinceMs: null }
   if (known === null || failingSinceMs === null || memory.coveredAtMs === null)
-    return { missing: '', missingCount: 0, windowMs: null, transactionsAtMost: null }
+    return { missing: '', missingCount: 0, windowMs: null, transactionsAtMost: null, quietMs: null }
+  const spareName = Object.keys(memory.servers).find((name) => name !== old) ?? ''
+  const movedAtMs = memory.servers[spareName]?.channelMovedAtMs ?? null
   const has = held(spare)
   const missing = subtract(known.executed, has)
   const missingCount = count(missing)
@@ -32,5 +36,6 @@ export function assessRisk(memory: Memory, old: ServerName, spare: Answer): Risk
     missingCount,
     windowMs: Math.round(missingCount > 0 ? Math.max(0, failingSinceMs - memory.coveredAtMs) : sinceReadMs),
     transactionsAtMost: missingCount + Math.max(0, madeAtMost - arrived),
+    quietMs: movedAtMs === null ? null : Math.max(0, Math.round(failingSinceMs - movedAtMs)),
   }
 }

@@ -124,6 +124,7 @@ describe('what a failover may cost', () => {
       missing: '',
       missingCount: 0,
       windowMs: null,
+      quietMs: null,
       transactionsAtMost: null,
     })
   })
