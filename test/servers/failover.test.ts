@@ -78,6 +78,42 @@ describe('crash', () => {
   })
 })
 
+describe('a spare that is behind', () => {
+  it('M2, T2: it is not opened before everything it received is applied', async () => {
+    await onStage({}, async (stage) => {
+      const { alice, bob } = stage.pair
+      await alice.query(`INSERT INTO shop.orders (token) VALUES ('blocked')`)
+      await stage.pair.waitUntilCaughtUp(bob)
+      const watch = await startWatch(stage)
+      await bob.session(async (blocker) => {
+        await blocker.query('BEGIN')
+        await blocker.query(`SELECT * FROM shop.orders WHERE token = 'blocked' FOR SHARE`)
+        await alice.query(`UPDATE shop.orders SET note = 'updated' WHERE token = 'blocked'`)
+        for (let row = 0; row < 100; row++)
+          await alice.query('INSERT INTO shop.orders (token) VALUES (?)', [`late-${row}`])
+        const [all] = await alice.query<{ executed: string }>('SELECT @@global.gtid_executed AS executed')
+        await eventually('bob has received it all', async () => {
+          const [has] = await bob.query<{ all: number }>(
+            `SELECT GTID_SUBSET(GTID_SUBTRACT(?, @@global.gtid_executed), RECEIVED_TRANSACTION_SET) AS \`all\`
+              FROM performance_schema.replication_connection_status`,
+            [all?.executed ?? ''],
+          )
+          return has?.all === 1
+        })
+        await alice.kill()
+        await situation(watch, 'catching-up')
+        expect(await isOpen(bob)).toBe(false)
+        await blocker.query('ROLLBACK')
+      })
+      await eventually('bob is named', () => ledgerOf(stage).writer === 'bob')
+      const [rows] = await bob.query<{ late: number; updated: number }>(
+        `SELECT SUM(token LIKE 'late-%') AS late, SUM(note = 'updated') AS updated FROM shop.orders`,
+      )
+      expect({ late: Number(rows?.late), updated: Number(rows?.updated) }).toEqual({ late: 100, updated: 1 })
+    })
+  })
+})
+
 describe('half a transaction', () => {
   it('T33, T34: a writer that dies while a large one is on its way: it is dropped, its rows are free', async () => {
     await onStage({ pair: { proxies: true } }, async (stage) => {
