@@ -245,6 +245,7 @@ export function silentForMs(a: Assessment): number {
   return a.now - (a.named.memory.failingSinceMs ?? a.now)
 }
 
-export function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(1)} s`
+/** A duration for people: `40 ms`, `3.2 s`. */
+export function duration(ms: number): string {
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`
 }

@@ -1,5 +1,5 @@
 /** Somebody else holds a claim: while it stands, nobody else touches either server; once it has expired, it is taken over. */
-import { acts, seconds } from '../assessment.ts'
+import { acts, duration } from '../assessment.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
 
@@ -29,7 +29,7 @@ export const claimsOfOthers: readonly Row[] = [
     when: (a) => a.claim.kind === 'other',
     because: (a) =>
       a.claim.kind === 'other'
-        ? `${a.claim.claim.who} holds a claim (${a.claim.claim.intent}, to ${a.claim.claim.target}), unchanged for ${seconds(a.claim.seenForMs)} of ${seconds(a.claim.claim.lengthMs)}: hands off.`
+        ? `${a.claim.claim.who} holds a claim (${a.claim.claim.intent}, to ${a.claim.claim.target}), unchanged for ${duration(a.claim.seenForMs)} of ${duration(a.claim.claim.lengthMs)}: hands off.`
         : '',
     afterMs: 1000,
     readsDirectory: true,

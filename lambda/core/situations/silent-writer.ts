@@ -1,5 +1,5 @@
 /** The named server does not answer, the spare does: from the first doubt to the confirmed death, and what stands against a failover. */
-import { confirmedDead, deadButUnheard, mayReconnect, seconds, silentForMs, waived } from '../assessment.ts'
+import { confirmedDead, deadButUnheard, duration, mayReconnect, silentForMs, waived } from '../assessment.ts'
 import { byHand } from '../by-hand.ts'
 import { tell } from '../message.ts'
 import type { Row } from '../situation.ts'
@@ -28,7 +28,7 @@ export const silentWriter: readonly Row[] = [
     because: (a) =>
       a.named.memory.refused + a.named.memory.silent === 0
         ? `${a.named.name} did not answer in time, or closed its connection: it is probed.`
-        : `${a.named.name} does not answer for ${seconds(silentForMs(a))} (${a.named.memory.refused} refused, ${a.named.memory.silent} silent probes).`,
+        : `${a.named.name} does not answer for ${duration(silentForMs(a))} (${a.named.memory.refused} refused, ${a.named.memory.silent} silent probes).`,
     afterMs: 25,
   },
   {
@@ -37,7 +37,7 @@ export const silentWriter: readonly Row[] = [
     severity: 'critical',
     when: (a) => a.named.answer === null && a.witness === 'alive',
     because: (a) =>
-      `${a.named.name} does not answer us for ${seconds(silentForMs(a))}, but ${a.spare.name} still hears from it${
+      `${a.named.name} does not answer us for ${duration(silentForMs(a))}, but ${a.spare.name} still hears from it${
         a.spare.answer?.channel?.receiverErrno
           ? ` (${a.spare.answer.channel.receiverErrno}: ${a.spare.answer.channel.receiverError})`
           : ''
@@ -53,7 +53,7 @@ export const silentWriter: readonly Row[] = [
     when: (a) => a.named.answer === null && a.witness === 'none' && !waived(a, 'no-witness'),
     refuses: true,
     because: (a) =>
-      `${a.named.name} does not answer for ${seconds(silentForMs(a))}, and ${a.spare.name} is not receiving from it: there is no independent view, so its death can't be confirmed.`,
+      `${a.named.name} does not answer for ${duration(silentForMs(a))}, and ${a.spare.name} is not receiving from it: there is no independent view, so its death can't be confirmed.`,
     advice: (a) =>
       `Look at ${a.named.name} from another place. ${a.spare.name} may lack what was written since its receiver stopped. ${byHand(a, 'no-witness')}`,
     afterMs: 200,
@@ -75,7 +75,7 @@ export const silentWriter: readonly Row[] = [
     when: (a) => a.named.answer === null && deadButUnheard(a) && !mayReconnect(a),
     refuses: true,
     because: (a) =>
-      `${a.named.name} does not answer us for ${seconds(silentForMs(a))}; its replication heartbeats come every ${seconds(a.spare.answer?.channel?.heartbeatPeriodMs ?? 0)}, too rarely to tell, and making ${a.spare.name} reconnect might take the only acknowledger away from a writer that lives.`,
+      `${a.named.name} does not answer us for ${duration(silentForMs(a))}; its replication heartbeats come every ${duration(a.spare.answer?.channel?.heartbeatPeriodMs ?? 0)}, too rarely to tell, and making ${a.spare.name} reconnect might take the only acknowledger away from a writer that lives.`,
     advice: () =>
       'It is decided when the connection breaks (replica_net_timeout). CHANGE REPLICATION SOURCE TO SOURCE_HEARTBEAT_PERIOD = 1 on both servers avoids this wait.',
     afterMs: 200,
@@ -87,7 +87,7 @@ export const silentWriter: readonly Row[] = [
     severity: 'critical',
     when: (a) => a.named.answer === null && (confirmedDead(a) || deadButUnheard(a)),
     because: (a) =>
-      `${a.named.name} is dead: ${a.named.memory.refused} refused and ${a.named.memory.silent} silent probes in ${seconds(silentForMs(a))}, and ${a.spare.name} ${
+      `${a.named.name} is dead: ${a.named.memory.refused} refused and ${a.named.memory.silent} silent probes in ${duration(silentForMs(a))}, and ${a.spare.name} ${
         a.witness === 'lost'
           ? `lost its connection to it (${a.spare.answer?.channel?.receiverErrno})`
           : a.witness === 'silent'

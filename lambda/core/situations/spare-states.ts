@@ -3,13 +3,13 @@ import {
   type Assessment,
   acts,
   applied,
+  duration,
   errantOnSpare,
   isClosed,
   isOpen,
   lackedBySpare,
   onHold,
   replicationStopped,
-  seconds,
   spareClean,
   toInspect,
   unfit,
@@ -106,7 +106,7 @@ export const spareStates: readonly Row[] = [
     severity: 'critical',
     when: (a) => stalledMs(a) > a.policy.detection.probeTimeoutMs,
     because: (a) =>
-      `${a.named.name} answers, but a heartbeat write has not been committed for ${seconds(stalledMs(a))}: nobody can write.`,
+      `${a.named.name} answers, but a heartbeat write has not been committed for ${duration(stalledMs(a))}: nobody can write.`,
     advice: (a) =>
       `Look at ${a.named.name} for a full disk, a global read lock, or a semi-sync acknowledgement that nobody gives.`,
     afterMs: 200,
@@ -175,7 +175,7 @@ export const spareStates: readonly Row[] = [
     severity: 'warning',
     when: (a) => Math.abs(clocksApartMs(a)) > CLOCKS_APART_MS_MAX,
     because: (a) =>
-      `${a.named.name} takes writes, ${a.spare.name} follows; their clocks are ${seconds(Math.abs(clocksApartMs(a)))} apart.`,
+      `${a.named.name} takes writes, ${a.spare.name} follows; their clocks are ${duration(Math.abs(clocksApartMs(a)))} apart.`,
     advice: () =>
       'Set both with NTP. A watch that sees both servers allows for it; one that starts after a death can not, and may judge the age of heartbeats wrongly.',
   },
