@@ -16,7 +16,7 @@ export function held(spare: Answer): string {
 }
 
 /** A claim whose holder died is taken over within a minute or two. After much longer nobody knows what happened meanwhile. */
-const INHERITED_MS_MAX = 300_000
+const INHERITED_MS_MAX = 180_000
 
 /**
  * Whether the spare was replicating well when the writer died: seen by ourselves, or proven by a heartbeat that is fresh by the

@@ -5,7 +5,11 @@ import { explore, settledIn, type Violation, wander } from './explore.ts'
 import type { Event } from './pair.ts'
 import { Story } from './story.ts'
 
-const SECONDS = 20
+/** What is explored is fixed by these, the same on a fast machine and a slow one; the seconds are only a net. */
+const STATES = 45_000
+const STATES_AFTER_FIRST = 160_000
+const WALKS = 700
+const SECONDS_MAX = 60
 const names = Object.keys(BEGINNINGS)
 
 function expectNone(violations: readonly Violation[]): void {
@@ -26,7 +30,7 @@ describe('breadth first', { timeout: 120_000 }, () => {
   test.each(names.flatMap((name) => [1, 2].map((faults) => [name, faults] as const)))(
     '%s, faults: %i',
     (name, faults) => {
-      const limits = { faults, commits: 1, untilMs: 100_000, statesMax: 300_000, secondsMax: SECONDS / 4 }
+      const limits = { faults, commits: 1, untilMs: 100_000, statesMax: STATES, secondsMax: SECONDS_MAX }
       const found = explore(beginning(name)(), limits)
       note(`${name}, faults ${faults}: ${found.states} states in ${found.seconds.toFixed(1)} s`)
       expectNone(found.violations)
@@ -48,7 +52,13 @@ describe('breadth first after a first fault', { timeout: 120_000 }, () => {
   test.each(FIRST)('$do $server $a $b', (event) => {
     const story = new Story({ tolerant: true })
     story.state = settledIn(story, ['w1'])
-    const limits = { faults: 0, commits: 1, untilMs: 60_000, statesMax: 500_000, secondsMax: SECONDS }
+    const limits = {
+      faults: 0,
+      commits: 1,
+      untilMs: 60_000,
+      statesMax: STATES_AFTER_FIRST,
+      secondsMax: SECONDS_MAX,
+    }
     const found = explore(story.and(event).state, limits)
     note(
       `${JSON.stringify(event)}: ${found.states} states, depth ${found.depth}, complete: ${found.complete}`,
@@ -61,8 +71,8 @@ describe('random walks', { timeout: 120_000 }, () => {
   test.each(names.flatMap((name) => [2, 5].map((faults) => [name, faults] as const)))(
     '%s, faults: %i',
     (name, faults) => {
-      const seeds = Array.from({ length: 100_000 }, (_, index) => 1_000_000 * faults + index)
-      const limits = { faults, commits: 4, untilMs: 200_000, statesMax: 0, secondsMax: SECONDS / 4 }
+      const seeds = Array.from({ length: WALKS }, (_, index) => 1_000_000 * faults + index)
+      const limits = { faults, commits: 4, untilMs: 200_000, statesMax: 0, secondsMax: SECONDS_MAX }
       const found = wander(beginning(name), { ...limits, seeds, events: 300 })
       note(
         `${name}, faults ${faults}: ${found.walks} walks, ${found.events} events, standing ${JSON.stringify(found.standing)}`,
