@@ -1,6 +1,6 @@
 /**
  * Metrics in CloudWatch's embedded format: log lines that cost no call. Emitted every ten seconds, so that a minute's statistics
- * have something to be computed from, and at the end of the invocation.
+ * have something to be computed from, and at once when the writer moves.
  */
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
 import { assess, unfit } from './core/assessment.ts'

@@ -237,6 +237,13 @@ export function acts(a: Assessment): boolean {
   return a.policy.failover.mode !== 'observe'
 }
 
+/** A pause that has not run out: no new failover begins. */
+export function paused(a: Assessment): boolean {
+  const pause = a.ledger?.pause ?? null
+  if (pause === null) return false
+  return pause.untilClockMs === 0 || (a.spare.answer?.clockMs ?? 0) < pause.untilClockMs
+}
+
 export function onHold(a: Assessment): boolean {
   return a.ledger?.holds.includes(a.spare.name) === true
 }

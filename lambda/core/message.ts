@@ -92,6 +92,11 @@ const SUBJECTS: Readonly<Record<string, (a: Assessment) => string>> = {
 
 const DATA_AT_RISK: Readonly<Record<string, string>> = {
   blind: 'Unknown: nothing can be seen.',
+  'failover-refused':
+    'Not by waiting. Whoever opens the spare by hand may give up what it has not received or applied; nothing was changed so far.',
+  'record-disagrees':
+    'Possibly: applications may be writing where the record points, and nobody compares that server.',
+  'writer-closed': 'Not while it stays closed. Who opens it without comparing accepts what it may have lost.',
   'second-server-open':
     'Possibly: writes that the second server took are compared next; what only it has is listed in a message.',
 }
@@ -146,12 +151,12 @@ function failedOver(a: Assessment): Written {
     subject: `writer moved from ${from} to ${a.named.name}`,
     lines: [
       ...forced(a),
-      `${from} died. ${a.named.name} is the writer now; ${a.policy.record.name} holds ${a.policy.servers[a.named.name]?.address}.`,
+      `${from} failed. ${a.named.name} is the writer now; ${a.policy.record.name} holds ${a.policy.servers[a.named.name]?.address}.`,
       '',
       `Can anybody write?  ${answer !== null && !answer.closed ? `Yes, on ${a.named.name}.` : 'Not that we can see at this moment.'}`,
       `Is data at risk?    ${riskInWords(a.memory.risk, from)}`,
       `Is ${from} harmless? ${fenceInWords(a, from)}`,
-      `What now?           Find out why ${from} died. When it returns it is closed and compared, and a message says what only it has. The pair is unprotected until then.`,
+      `What now?           Find out why ${from} failed. When it returns it is closed and compared, and a message says what only it has. The pair is unprotected until then.`,
       '',
       ...timelineInWords(a),
     ],
@@ -167,7 +172,7 @@ function forced(a: Assessment): string[] {
 
 function riskInWords(risk: Risk | null, from: string): string {
   if (risk === null || risk.transactionsAtMost === null)
-    return `Unknown: nobody was watching ${from} when it died. When it returns, what only it has is listed.`
+    return `Unknown: nobody was watching ${from} when it failed. When it returns, what only it has is listed.`
   const window = `commits of its last ${risk.windowMs} ms may be missing, at most about ${risk.transactionsAtMost} at the rate seen`
   if (risk.missingCount > 0)
     return `Yes: ${risk.missingCount} transactions seen on ${from} never arrived (${risk.missing.slice(0, 500)}); ${window}.`

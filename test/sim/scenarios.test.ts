@@ -8,7 +8,7 @@ import { formatLedger } from '../../lambda/core/ledger.ts'
 import type { Policy } from '../../lambda/core/policy.ts'
 import type { Row } from '../../lambda/core/situation.ts'
 import { BEGINNING, firstLedger, POLICY } from './healthy.ts'
-import { ADDRESSES, invocationOf, type Name, type SimServer, UUIDS } from './state.ts'
+import { ADDRESSES, EPOCH_MS, invocationOf, type Name, type SimServer, UUIDS } from './state.ts'
 import { Story, situationsReached } from './story.ts'
 
 /** Rows that no story reaches, with the reason. */
@@ -168,6 +168,21 @@ describe('the writer is back soon', () => {
     expectWriter(story, 'bob', 4)
     expect(story.codes).toContain('restarted-writer-short')
     expect(story.state.servers.bob.executed).toContain(`${UUIDS.alice}:1-14`)
+  })
+
+  test.each([
+    ['has run out', EPOCH_MS - 1, 'restarted-writer-short'],
+    ['stands', 0, 'restarted-writer-short-refused'],
+  ])('M9: it restarted short, and a pause %s: %s %s', (_, untilClockMs, code) => {
+    const story = new Story().change('a pause', (state) => {
+      state.directory.ledger = formatLedger(firstLedger({ pause: { untilClockMs } }))
+      state.directory.history = [state.directory.ledger]
+    })
+    story.start('w1')
+    for (let second = 0; second < 4; second++) story.turn('w1', 1000).commit('alice').wait(10)
+    set(story.wait(1).turn('w1', 0), 'alice', { durable: false }).turn()
+    story.and({ do: 'crash', server: 'alice', lose: 2 }).and({ do: 'restart', server: 'alice' })
+    story.until(code, 'w1', 400)
   })
 
   test('R8: it lost what the spare has received and not applied yet: that is a failover, too', () => {

@@ -1,5 +1,5 @@
 /** The named server answers and is closed: a person closed it, or it restarted and is compared, then opened again or given up. */
-import { acts, isClosed, lostByWriter, restartedSinceWriting, unfit } from '../assessment.ts'
+import { acts, isClosed, lostByWriter, paused, restartedSinceWriting, unfit } from '../assessment.ts'
 import { count } from '../gtid-set.ts'
 import { tell } from '../message.ts'
 import type { Row } from '../situation.ts'
@@ -48,7 +48,7 @@ const restarted: readonly Row[] = [
       lostByWriter(a) !== '' &&
       unfit(a) === null &&
       a.policy.failover.mode === 'automatic' &&
-      a.ledger?.pause === null,
+      !paused(a),
     because: (a) =>
       `${a.named.name} has restarted without ${count(lostByWriter(a))} transactions that ${a.spare.name} received from it: ${a.spare.name} is the better copy, so this is a failover.`,
     step: (a) => steps.swap(a, 'claim-short', { claim: steps.claimOf(a, 'failover', a.spare.name, false) }),
@@ -58,7 +58,7 @@ const restarted: readonly Row[] = [
     severity: 'critical',
     when: (a) => isClosed(a.named) && lostByWriter(a) !== '',
     because: (a) =>
-      `${a.named.name} has restarted without ${count(lostByWriter(a))} transactions that ${a.spare.name} has, and ${a.spare.name} may not take over (${unfit(a) ?? a.policy.failover.mode}). Nobody can write.`,
+      `${a.named.name} has restarted without ${count(lostByWriter(a))} transactions that ${a.spare.name} has, and ${a.spare.name} may not take over (${unfit(a) ?? (paused(a) ? 'the pair is paused' : `failover.mode is ${a.policy.failover.mode}`)}). Nobody can write.`,
     advice: (a) =>
       `A person has to choose which copy goes on. ${a.named.name} lost: ${lostByWriter(a).slice(0, 500)}`,
     afterMs: 1000,

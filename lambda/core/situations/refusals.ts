@@ -4,6 +4,7 @@ import {
   confirmedDead,
   deadButUnheard,
   errantOnSpare,
+  paused,
   type Unfitness,
   unfit,
   waived,
@@ -44,12 +45,6 @@ function refusal(code: string, when: (a: Assessment) => boolean, why: (a: Assess
     refuses: true,
     tell: (a) => tell(a, 'failover-refused', 'critical'),
   }
-}
-
-function paused(a: Assessment): boolean {
-  const pause = a.ledger?.pause ?? null
-  if (pause === null) return false
-  return pause.untilClockMs === 0 || (a.spare.answer?.clockMs ?? 0) < pause.untilClockMs
 }
 
 function cooling(a: Assessment): boolean {
