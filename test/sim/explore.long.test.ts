@@ -1,8 +1,8 @@
 /** The explorer for minutes: more states, two faults, thousands of walks with seeds that the quick test doesn't use. */
 import { describe, expect, test } from 'vitest'
 import { BEGINNINGS } from './beginnings.ts'
-import { explore, settledIn, type Violation, wander } from './explore.ts'
-import type { Event } from './pair.ts'
+import { explore, settledIn, wander } from './explore.ts'
+import { beginning, expectNone, FIRST } from './exploring.ts'
 import { Story } from './story.ts'
 
 /** What is explored is fixed by these, the same on a fast machine and a slow one; the seconds are only a net. */
@@ -11,16 +11,6 @@ const STATES_AFTER_FIRST = 160_000
 const WALKS = 700
 const SECONDS_MAX = 60
 const names = Object.keys(BEGINNINGS)
-
-function expectNone(violations: readonly Violation[]): void {
-  expect(violations.map(({ complaint, trace }) => `${complaint}\n${trace}`).join('\n')).toBe('')
-}
-
-function beginning(name: string) {
-  const found = BEGINNINGS[name]
-  if (found === undefined) throw new Error(`there is no beginning ${name}`)
-  return found
-}
 
 function note(line: string): void {
   process.stdout.write(`${line}\n`)
@@ -34,19 +24,10 @@ describe('breadth first', { timeout: 120_000 }, () => {
       const found = explore(beginning(name)(), limits)
       note(`${name}, faults ${faults}: ${found.states} states in ${found.seconds.toFixed(1)} s`)
       expectNone(found.violations)
+      expect(found.states).toBeGreaterThan(10_000)
     },
   )
 })
-
-/** One watch and one fault at the beginning: small enough to be visited to the end. */
-const FIRST: readonly Event[] = [
-  { do: 'crash', server: 'alice' },
-  { do: 'freeze', server: 'alice' },
-  { do: 'crash', server: 'bob' },
-  { do: 'freeze', server: 'bob' },
-  { do: 'cut', a: 'alice', b: 'bob' },
-  { do: 'cut', a: 'w1', b: 'alice' },
-]
 
 describe('breadth first after a first fault', { timeout: 120_000 }, () => {
   test.each(FIRST)('$do $server $a $b', (event) => {
@@ -64,6 +45,7 @@ describe('breadth first after a first fault', { timeout: 120_000 }, () => {
       `${JSON.stringify(event)}: ${found.states} states, depth ${found.depth}, complete: ${found.complete}`,
     )
     expectNone(found.violations)
+    expect(found.states).toBeGreaterThan(500)
   })
 })
 
@@ -78,6 +60,7 @@ describe('random walks', { timeout: 120_000 }, () => {
         `${name}, faults ${faults}: ${found.walks} walks, ${found.events} events, standing ${JSON.stringify(found.standing)}`,
       )
       expectNone(found.violations)
+      expect(found.events).toBeGreaterThan(10_000)
     },
   )
 })

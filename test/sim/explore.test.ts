@@ -4,37 +4,23 @@
  */
 import { describe, expect, test } from 'vitest'
 import { BEGINNINGS } from './beginnings.ts'
-import { explore, settledIn, type Violation, wander } from './explore.ts'
-import type { Event } from './pair.ts'
+import { explore, settledIn, wander } from './explore.ts'
+import { beginning, expectNone, FIRST } from './exploring.ts'
 import { Story } from './story.ts'
 
 const LIMITS = { faults: 1, commits: 1, untilMs: 60_000, statesMax: 25_000, secondsMax: 20 }
 const WALKS = { ...LIMITS, faults: 3, commits: 3, untilMs: 100_000, events: 200 }
-
-function expectNone(violations: readonly Violation[]): void {
-  expect(violations.map(({ complaint, trace }) => `${complaint}\n${trace}`).join('\n')).toBe('')
-}
 
 function note(line: string): void {
   if (process.env.HOTSPARE_EXPLORE_LOG === '1') process.stdout.write(`${line}\n`)
 }
 
 test('every order of events with one fault, breadth first: no must is broken', { timeout: 60_000 }, () => {
-  const found = explore((BEGINNINGS.healthy ?? fail)(), LIMITS)
+  const found = explore(beginning('healthy')(), LIMITS)
   note(`healthy: ${found.states} states in ${found.seconds.toFixed(1)} s`)
   expectNone(found.violations)
   expect(found.states).toBeGreaterThan(10_000)
 })
-
-/** What goes wrong first; all that can follow from it without another fault is visited. */
-const FIRST: readonly Event[] = [
-  { do: 'crash', server: 'alice' },
-  { do: 'freeze', server: 'alice' },
-  { do: 'crash', server: 'bob' },
-  { do: 'freeze', server: 'bob' },
-  { do: 'cut', a: 'alice', b: 'bob' },
-  { do: 'cut', a: 'w1', b: 'alice' },
-]
 
 describe.each(FIRST)('after $do $server $a $b', { timeout: 60_000 }, (event) => {
   test.each([[['w1']], [['w1', 'w2']]])('every order of what can follow, watches: %j', (watches) => {
@@ -50,12 +36,8 @@ describe.each(FIRST)('after $do $server $a $b', { timeout: 60_000 }, (event) => 
 
 test.each(Object.keys(BEGINNINGS))('random walks with three faults: %s', { timeout: 60_000 }, (name) => {
   const seeds = Array.from({ length: 40 }, (_, index) => index + 1)
-  const found = wander(BEGINNINGS[name] ?? fail, { ...WALKS, seeds })
+  const found = wander(beginning(name), { ...WALKS, seeds })
   note(`${name}: ${found.walks} walks, ${found.events} events in ${found.seconds.toFixed(1)} s`)
   expectNone(found.violations)
   expect(found.events).toBeGreaterThan(500)
 })
-
-function fail(): never {
-  throw new Error('there is no such beginning')
-}
