@@ -1,17 +1,18 @@
 /**
  * npm run demo: a pair of real servers, a failover, and a verdict, told as it happens.
  *
- *   npm run demo -- [--scenario crash|freeze] [--server mysql] [--json]
+ *   npm run demo -- [--scenario crash|freeze] [--server mysql|mariadb] [--json]
  */
 import { parseArgs } from 'node:util'
 import ansis from 'ansis'
+import { type Family, flavours } from './database/family.ts'
 import { playFailover, type Scenario, type Verdict } from './failover-story.ts'
 import { openStage, WRITER_NAME } from './stage.ts'
 
-const USAGE = `Usage: npm run demo -- [--scenario crash|freeze] [--server mysql] [--json]
+const USAGE = `Usage: npm run demo -- [--scenario crash|freeze] [--server mysql|mariadb] [--json]
 
   --scenario  crash: the writer is killed with -9 (default). freeze: it is stopped with SIGSTOP and wakes six seconds later.
-  --server    mysql (MariaDB is not built yet).
+  --server    mysql (default), or mariadb: 10.11, or with HOTSPARE_MARIADB=11.8 in the environment that.
   --json      tell the story on standard error and end with one line of JSON on standard output.`
 
 const startedAtMs = performance.now()
@@ -22,11 +23,11 @@ async function main(): Promise<number> {
     process.stderr.write(`${options}\n\n${USAGE}\n`)
     return 2
   }
-  const { scenario, json } = options
+  const { scenario, family, json } = options
   const out = json ? process.stderr : process.stdout
   const tell = (text: string) => void out.write(`${ansis.dim(clock())} ${painted(text)}\n`)
-  tell('Setting up two MySQL servers, AWS on loopback and the function.')
-  const stage = await openStage({ onProgress: tell })
+  tell(`Setting up two ${flavours[family].title} servers, AWS on loopback and the function.`)
+  const stage = await openStage({ family, onProgress: tell })
   try {
     const { alice, bob } = stage.pair
     out.write(`\n${picture(alice.host, bob.host, stage.pair.port)}\n\n`)
@@ -42,7 +43,7 @@ async function main(): Promise<number> {
   }
 }
 
-function readOptions(): { scenario: Scenario; json: boolean } | string {
+function readOptions(): { scenario: Scenario; family: Family; json: boolean } | string {
   try {
     const { values } = parseArgs({
       options: {
@@ -53,8 +54,8 @@ function readOptions(): { scenario: Scenario; json: boolean } | string {
     })
     const { scenario, server, json } = values
     if (scenario !== 'crash' && scenario !== 'freeze') return `There is no scenario "${scenario}".`
-    if (server !== 'mysql') return `There is no server "${server}".`
-    return { scenario, json }
+    if (server !== 'mysql' && server !== 'mariadb') return `There is no server "${server}".`
+    return { scenario, family: server, json }
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
   }
