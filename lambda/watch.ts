@@ -8,7 +8,7 @@ import { type Move, newMemory } from './core/memory.ts'
 import type { Policy } from './core/policy.ts'
 import type { Situation } from './core/situation.ts'
 import type { ActResult } from './core/step.ts'
-import type { ManualFailover } from './core/world.ts'
+import type { ManualRequest } from './core/world.ts'
 import { follow } from './follow.ts'
 import { type Clock, firstLook, type Links, observe } from './observe.ts'
 import type { Reporter } from './report.ts'
@@ -23,7 +23,7 @@ export interface Run {
   readonly reporter: Reporter
   readonly remainingMs: () => number
   /** What a person asked for; null for a watch on its schedule. */
-  readonly request: ManualFailover | null
+  readonly request: ManualRequest | null
 }
 
 export interface WatchResult {

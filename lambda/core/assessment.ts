@@ -112,7 +112,8 @@ export function deadButUnheard(a: Assessment): boolean {
 }
 
 export function mayReconnect(a: Assessment): boolean {
-  return a.named.memory.known?.semiSyncWaits === false
+  const { known } = a.named.memory
+  return known !== null && known.semiSync?.sourceWaits !== true
 }
 
 /** A person has asked for the failover and named this reason against it as one to go without. */
@@ -130,10 +131,11 @@ function reasonsAgainst(a: Assessment): Unfitness[] {
   const { answer } = a.spare
   if (answer === null || ledger === null) return ['silent']
   if (answer.channel === null) return ['not-a-replica']
+  const { known } = a.named.memory
   const armed =
     typeof answer.heartbeat !== 'string' &&
     (policy.failover.acceptMissing.includes('skip-replica-start') ||
-      (answer.skipsReplicaStart && a.named.memory.known?.skipsReplicaStart !== false))
+      (answer.skipsReplicaStart === true && (known === null || known.skipsReplicaStart === true)))
   const claim = a.claim.kind === 'none' ? null : a.claim.claim
   const fresh = provenFresh(answer, a.named.memory, memory, policy, claim, now)
   const watched = a.named.memory.lastAnswerAtMs !== null

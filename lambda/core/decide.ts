@@ -3,6 +3,7 @@
  *
  *   no ledger    -> adopting          a claim of ours to fail over   -> failover
  *   no claim     -> watching          a claim of ours to go back     -> undo
+ *   a person asks for a change of the ledger  -> requests
  *
  * Pure and synchronous: the same memory, world and time give the same decision, today and when a log line is replayed.
  */
@@ -14,6 +15,7 @@ import { compose, type Message, milestones, type Tell, tell } from './message.ts
 import type { Row, Situation } from './situation.ts'
 import { adopting } from './situations/adopting.ts'
 import { failover } from './situations/failover.ts'
+import { answersRequest, asksOfLedger, requests } from './situations/requests.ts'
 import { swept } from './situations/sweeping.ts'
 import { undo } from './situations/undo.ts'
 import { watching } from './situations/watching.ts'
@@ -37,12 +39,13 @@ export interface Tables {
   readonly watching: readonly Row[]
   readonly failover: readonly Row[]
   readonly undo: readonly Row[]
+  readonly requests: readonly Row[]
   /** Before the rows of a claim of ours. */
   readonly claimEnds: readonly Row[]
 }
 
 /** Every row there is, but for `directory-refuses`, which stands in for any row whose swap is refused again and again. */
-export const TABLES: Tables = { adopting, watching, failover, undo, claimEnds: claimEnds() }
+export const TABLES: Tables = { adopting, watching, failover, undo, requests, claimEnds: claimEnds() }
 
 /**
  * `tables` is there for tests that take a rule away and see what breaks; nothing else passes it.
@@ -77,8 +80,10 @@ export function decide(before: Memory, world: World, now: number, tables: Tables
   }
 }
 
-function rowsFor(a: Assessment, tables: Tables): readonly Row[] {
+/** The rows that are asked now, in order. */
+export function rowsFor(a: Assessment, tables: Tables): readonly Row[] {
   if (a.memory.ledger.state !== 'known' || a.ledgerProblem !== null) return tables.watching
+  if (a.claim.kind !== 'mine' && asksOfLedger(a)) return tables.requests
   if (a.ledger === null) return tables.adopting
   if (a.claim.kind !== 'mine') return tables.watching
   return [...tables.claimEnds, ...(a.claim.claim.intent === 'undo' ? tables.undo : tables.failover)]
@@ -167,7 +172,9 @@ const ENDING_MS = 3000
 
 /** What a person asked for is done, or refused. */
 function answered(a: Assessment, row: Row): boolean {
-  if (a.world.request === null || a.claim.kind !== 'none') return false
+  if (a.world.request === null || a.claim.kind === 'mine') return false
+  if (asksOfLedger(a)) return answersRequest(a, row)
+  if (a.claim.kind !== 'none') return false
   return row.refuses === true || isOpen(a.named) || (isClosed(a.named) && row.step === undefined)
 }
 
@@ -189,10 +196,11 @@ function lookFor(a: Assessment, row: Row, step: Step | null): LookRequest {
           ? detection.probeTimeoutMs
           : HURRY_MS,
     probeEveryMs: probeEveryMs(a, side),
+    events: asksForEvents(a, side),
     transactions: null as string | null,
   })
   const spare = server(a.spare)
-  const inspecting = row.code === 'comparing' || row.code === 'spare-diverged'
+  const inspecting = ['comparing', 'spare-diverged', 'release-comparing'].includes(row.code)
   return {
     afterMs: Math.max(following ? Math.min(afterMs, 250) : afterMs, failing ? UNREADABLE_AGAIN_MS : 0),
     directory: row.readsDirectory === true,
@@ -204,6 +212,14 @@ function lookFor(a: Assessment, row: Row, step: Step | null): LookRequest {
     followChange: following ? (moved?.changeId ?? null) : null,
   }
 }
+
+/** Now and then, and never while anything is failing or being moved. */
+function asksForEvents(a: Assessment, side: Assessment['named']): boolean {
+  if (a.claim.kind === 'mine' || side.memory.failingSinceMs !== null) return false
+  const { now } = side.memory.events
+  return now === null || a.now - now.readAtMs > EVENTS_EVERY_MS
+}
+const EVENTS_EVERY_MS = 60_000
 
 /** A step that did not work is tried again, but not in a frenzy. */
 const AGAIN_MS = 200

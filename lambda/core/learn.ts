@@ -8,7 +8,8 @@ import { learnServer } from './learning/server.ts'
 import { learnTimeline } from './learning/timeline.ts'
 import type { Memory, ServerMemory } from './memory.ts'
 import { assessRisk } from './risk.ts'
-import type { World } from './world.ts'
+import type { ActResult } from './step.ts'
+import type { ServerName, World } from './world.ts'
 
 export function learn(before: Memory, world: World, now: number): Memory {
   const ledger = learnLedger(before.ledger, world, now)
@@ -16,7 +17,7 @@ export function learn(before: Memory, world: World, now: number): Memory {
   const servers = Object.fromEntries(
     Object.entries(world.servers).map(([name, view]) => [
       name,
-      learnServer(before.servers[name] as ServerMemory, view, now),
+      learnServer(before.servers[name] as ServerMemory, view, lastOn(name, world), now),
     ]),
   )
   const learned: Memory = {
@@ -35,8 +36,12 @@ export function learn(before: Memory, world: World, now: number): Memory {
   const measurable = learned.ours !== null && parsed.claim?.intent === 'failover' && target?.closed === true
   return {
     ...learned,
-    risk: measurable ? assessRisk(learned, parsed.writer, target) : learned.risk,
+    risk: measurable ? assessRisk(learned, parsed.writer, target, world.policy) : learned.risk,
     ...learnPair(before, learned, parsed, world, now),
     timeline: learnTimeline(learned, parsed, landed, world, now),
   }
+}
+
+function lastOn(name: ServerName, { last }: World): ActResult | null {
+  return last !== null && last.step.kind !== 'swap' && last.step.server === name ? last : null
 }

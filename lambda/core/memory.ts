@@ -5,7 +5,7 @@
 import type { Policy } from './policy.ts'
 import type { Risk } from './risk.ts'
 import type { SwapStep } from './step.ts'
-import type { HeartbeatRow, ServerName, WriterRecord } from './world.ts'
+import type { EventsView, HeartbeatRow, SemiSync, ServerName, WriterRecord } from './world.ts'
 
 export interface Memory {
   readonly startedAtMs: number
@@ -21,6 +21,8 @@ export interface Memory {
   readonly replicatingAtMs: number | null
   /** Up to when the spare is known to have received everything that the writer had committed. */
   readonly coveredAtMs: number | null
+  /** Up to when the spare is known to have acknowledged everything that the writer had told anybody of (semi-synchronous). */
+  readonly acknowledgedAtMs: number | null
   /** The writer's commits a second, as seen lately. */
   readonly commitsPerSecond: number
   /** What only the spare has, seen in the same form in `looks` looks in a row. */
@@ -55,9 +57,23 @@ export interface ServerMemory {
   } | null
   /** From the last answer. */
   readonly known: Known | null
+  /** Since when it answers, open, and commits none of our heartbeats, and what was said of the last one; null while it does. */
+  readonly unwritten: { readonly sinceMs: number; readonly why: string } | null
+  readonly events: EventsMemory
+  /** When its receiver was first seen to be off; 0 if it was so at the first look; null while it isn't. */
+  readonly receiverOffSinceMs: number | null
   /** What moves while its source lives, as one text; and when it last did. */
   readonly channelMark: string
   readonly channelMovedAtMs: number | null
+}
+
+export interface EventsMemory {
+  /** As read last, be it long ago; null if never, or not since a step of ours changed it. */
+  readonly now: { readonly view: EventsView; readonly readAtMs: number } | null
+  /** We stopped its scheduler, and have not started it since. */
+  readonly stoppedByUs: boolean
+  /** How often this invocation has tried to start or stop something there. */
+  readonly steps: number
 }
 
 export interface Known {
@@ -66,9 +82,8 @@ export interface Known {
   readonly count: number
   readonly readAtMs: number
   readonly startedClockMs: number
-  readonly skipsReplicaStart: boolean
-  /** Its commits wait for a replica's acknowledgement (semi-synchronous replication). */
-  readonly semiSyncWaits: boolean
+  readonly skipsReplicaStart: boolean | null
+  readonly semiSync: SemiSync | null
   readonly closed: boolean
   readonly version: string
   readonly heartbeat: HeartbeatRow | null
@@ -159,6 +174,9 @@ export function newMemory(policy: Policy, now: number, watchSinceClockMs: number
     clockOffsetMs: null,
     ailment: null,
     known: null,
+    unwritten: null,
+    receiverOffSinceMs: null,
+    events: { now: null, stoppedByUs: false, steps: 0 },
     channelMark: '',
     channelMovedAtMs: null,
   }
@@ -182,6 +200,7 @@ export function newMemory(policy: Policy, now: number, watchSinceClockMs: number
     ours: null,
     replicatingAtMs: null,
     coveredAtMs: null,
+    acknowledgedAtMs: null,
     commitsPerSecond: 0,
     comparison: null,
     inspected: {},

@@ -6,6 +6,7 @@ import type { Assessment } from './assessment.ts'
 import { members } from './gtid-set.ts'
 import type { Mark } from './memory.ts'
 import type { Risk } from './risk.ts'
+import { toExtract } from './server-words.ts'
 import type { Severity, Situation } from './situation.ts'
 
 /** What a row asks to be told. */
@@ -77,7 +78,10 @@ const SUBJECTS: Readonly<Record<string, (a: Assessment) => string>> = {
   'directory-refuses': () => 'Route 53 refuses our changes, no failover is possible',
   'ledger-unreadable': () => 'the ledger cannot be understood, no failover is possible',
   'record-disagrees': (a) => `${a.policy.record.name} does not point at the writer`,
-  blind: () => 'neither server answers',
+  blind: (a) =>
+    a.named.health === 'sick' && a.spare.health === 'sick'
+      ? 'no server lets us in'
+      : 'neither server answers',
   'second-server-open': (a) => `${a.spare.name} was open beside the writer and is closed`,
   'writer-closed': (a) => `NOT WRITABLE, ${a.named.name} is closed`,
   'writer-restarted': (a) => `${a.named.name} restarted and is opened again`,
@@ -173,6 +177,8 @@ function forced(a: Assessment): string[] {
 function riskInWords(risk: Risk | null, from: string): string {
   if (risk === null || risk.transactionsAtMost === null)
     return `Unknown: nobody was watching ${from} when it failed. When it returns, what only it has is listed.`
+  if (risk.lossless)
+    return `No: semi-synchronous replication was working until ${from} failed, so every commit that an application was told of is here.`
   const window = `commits of its last ${risk.windowMs} ms may be missing, at most about ${risk.transactionsAtMost} at the rate seen`
   if (risk.missingCount > 0)
     return `Yes: ${risk.missingCount} transactions seen on ${from} never arrived (${risk.missing.slice(0, 500)}); ${window}.`
@@ -227,7 +233,7 @@ function held(a: Assessment, situation: Situation): Written {
         ? ['What now?           Reseed it from the writer.']
         : [
             `What now?           Extract it on ${a.spare.name}, decide what to replay, then reseed:`,
-            `                    mysqlbinlog --include-gtids='${alone.slice(0, 1000)}' --base64-output=DECODE-ROWS -v <binary logs>`,
+            ...toExtract(a.spare, alone).map((command) => `                    ${command}`),
             '',
             `Transactions that only ${a.spare.name} has:`,
             ...listed,

@@ -43,15 +43,26 @@ export function provenFresh(
   return ageMs <= freshnessMs + (now - failingSinceMs)
 }
 
+/**
+ * MariaDB with GTID throws the relay log away when a thread is started while both are stopped, applied or not (T30). As long as nobody
+ * starts one, what was received is still there.
+ */
+export function losesRelayLog(server: Answer): boolean {
+  const { channel } = server
+  if (server.family !== 'mariadb' || channel === null) return false
+  return channel.receiver === 'off' && channel.applier === 'off' && !caughtUp(server)
+}
+
 /** How much later than its start a heartbeat must have been written to count: clocks may be a second apart, start times inexact. */
 const START_MARGIN_MS = 2000
 
 /**
  * A spare that restarted may have thrown away what only its relay log held (relay_log_recovery). It is whole again once a heartbeat
  * written after the restart has been applied: everything that the writer had committed before that heartbeat came with it (R9).
+ * One that would throw its relay log away as soon as it is told to apply it is no better.
  */
 export function possiblyShort(spare: Answer, writerAheadMs: number): boolean {
-  if (typeof spare.heartbeat === 'string') return true
+  if (typeof spare.heartbeat === 'string' || losesRelayLog(spare)) return true
   return spare.heartbeat.writtenClockMs < spare.startedClockMs + writerAheadMs + START_MARGIN_MS
 }
 

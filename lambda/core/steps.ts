@@ -3,7 +3,7 @@ import type { Assessment, Side } from './assessment.ts'
 import { type Claim, formatLedger, type Intent, type Ledger } from './ledger.ts'
 import { provenFresh } from './spare.ts'
 import type { Step, SwapStep } from './step.ts'
-import type { ServerName, WriterRecord } from './world.ts'
+import type { EventName, ServerName, WriterRecord } from './world.ts'
 
 const DEADLINE_MS = {
   swap: 5000,
@@ -17,6 +17,8 @@ const DEADLINE_MS = {
   'stop-waiting': 2000,
   'record-takeover': 2000,
   'queue-close': 500,
+  'start-events': 3000,
+  'stop-events': 2000,
 } as const
 
 /** A claim's last second is left unused: steps already under way end before it does. */
@@ -40,14 +42,18 @@ export function swap(
   }
 }
 
-/** The first ledger of a pair; fails if somebody else was first. */
+/** The first ledger of a pair; fails if somebody else was first. A record that points elsewhere moves in the same batch. */
 export function adopt(a: Assessment, ledger: Ledger): Step {
   const record = a.memory.ledger.record
+  const wanted = recordFor(a, ledger.writer)
   return {
     kind: 'swap',
     purpose: 'adopt',
     from: { ledger: null, record },
-    to: { ledger: formatLedger(ledger), record: record ?? recordFor(a, ledger.writer) },
+    to: {
+      ledger: formatLedger(ledger),
+      record: record?.values.join() === wanted.values.join() ? record : wanted,
+    },
     deadlineMs: DEADLINE_MS.swap,
   }
 }
@@ -121,6 +127,14 @@ export function stopWaiting(side: Side): Step | null {
 
 export function recordTakeover(side: Side, ledger: Ledger, gtidSet: string): Step | null {
   return toServer(side, { kind: 'record-takeover', epoch: ledger.epoch, writer: ledger.writer, gtidSet })
+}
+
+export function startEvents(side: Side, enable: readonly EventName[]): Step | null {
+  return toServer(side, { kind: 'start-events', enable })
+}
+
+export function stopEvents(side: Side): Step | null {
+  return toServer(side, { kind: 'stop-events' })
 }
 
 export function queueClose(side: Side): Step {

@@ -19,7 +19,7 @@ export interface World {
   /** The function's wall clock, Unix ms. For texts only; nothing is decided by it. */
   readonly wallClockMs: number
   /** What a person asked this invocation for; null for a watch on its schedule. */
-  readonly request: ManualFailover | null
+  readonly request: ManualRequest | null
   /** How long this invocation may still run. */
   readonly remainingMs: number
   readonly servers: Readonly<Record<ServerName, ServerView>>
@@ -31,11 +31,40 @@ export interface World {
   readonly last: ActResult | null
 }
 
-/** A failover by hand: it passes cooldown and alert mode, and every reason against it that is named. */
-export interface ManualFailover {
-  readonly action: 'failover'
+/** What a person can ask for. */
+export type ManualRequest = ManualFailover | ManualAdoption | ManualPause | ManualResume | ManualRelease
+
+interface Asked {
   /** Codes of refusals that it is to go without. */
   readonly force: readonly string[]
+}
+
+/** A failover by hand: it passes cooldown and alert mode, and every reason against it that is named. */
+export interface ManualFailover extends Asked {
+  readonly action: 'failover'
+}
+
+/** There is no ledger, and a person says who the writer is. */
+export interface ManualAdoption extends Asked {
+  readonly action: 'adopt'
+  readonly writer: ServerName
+}
+
+/** No new failover or switchover until then. */
+export interface ManualPause extends Asked {
+  readonly action: 'pause'
+  /** Unix ms by the clock of who asked; 0 for until resumed. */
+  readonly untilClockMs: number
+}
+
+export interface ManualResume extends Asked {
+  readonly action: 'resume'
+}
+
+/** A held server may take part again. */
+export interface ManualRelease extends Asked {
+  readonly action: 'release'
+  readonly server: ServerName
 }
 
 export interface ServerView {
@@ -77,7 +106,7 @@ export interface Answer {
   readonly session: number
   readonly family: 'mysql' | 'mariadb'
   readonly version: string
-  /** MySQL's server_uuid: the origin part of its GTIDs. */
+  /** What names it as the origin of its GTIDs: MySQL's server_uuid, MariaDB's server_id. */
   readonly uuid: string
   /** The server's own UTC clock at the look. */
   readonly clockMs: number
@@ -102,8 +131,10 @@ export interface Answer {
   readonly semiSync: SemiSync | null
   /** sync_binlog = 1 and innodb_flush_log_at_trx_commit = 1. */
   readonly durable: boolean
-  /** skip_replica_start: threads stay down after a restart until Hotspare has compared. */
-  readonly skipsReplicaStart: boolean
+  /** skip_replica_start: threads stay down after a restart until Hotspare has compared; null where the server doesn't tell. */
+  readonly skipsReplicaStart: boolean | null
+  /** What the event scheduler runs; null if the look wasn't asked for it. */
+  readonly events: EventsView | null
   /** What the look was asked to find out about single transactions; null if not asked. */
   readonly transactions: readonly Transaction[] | null
 }
@@ -113,7 +144,7 @@ export interface Channel {
   /** Why the receiver is not connected: the last error's number (0: none) and text. */
   readonly receiverErrno: number
   readonly receiverError: string
-  /** server_uuid of the source, empty before the first connection. */
+  /** The source's, as in `Answer.uuid`; empty before the first connection. */
   readonly sourceUuid: string
   /** GTID set of complete transactions received over this channel. */
   readonly received: string
@@ -124,12 +155,12 @@ export interface Channel {
   readonly lastReceivedClockMs: number
   /** The period of the source's own heartbeats on an idle channel. */
   readonly heartbeatPeriodMs: number
-  /** GTID of a transaction that is half received; empty if none. */
+  /** A transaction that is half received: its GTID, or 'half' where the server doesn't name it; empty if none. */
   readonly queueing: string
   readonly applier: 'on' | 'off'
   readonly applierErrno: number
   readonly applierError: string
-  /** GTIDs that appliers are at work on, complete or not. */
+  /** GTIDs that appliers are at work on, complete or not; MariaDB doesn't tell. */
   readonly applying: readonly string[]
   readonly delaySeconds: number
 }
@@ -155,9 +186,32 @@ export interface OtherSession {
 }
 
 export interface SemiSync {
+  /** Its commits are to wait for a replica's acknowledgement. */
   readonly sourceWaits: boolean
+  /** They do: it has not gone on without after a time-out. */
+  readonly working: boolean
+  /** It acknowledges what it receives from its own source. */
+  readonly acknowledges: boolean
   readonly replicasAcknowledging: number
   readonly timeoutMs: number
+}
+
+export interface EventsView {
+  /** disabled: switched off for good when the server started. unknown: the account may not ask. */
+  readonly scheduler: 'on' | 'off' | 'disabled' | 'unknown'
+  readonly list: readonly ServerEvent[]
+}
+
+export interface EventName {
+  readonly schema: string
+  readonly name: string
+  /** `user@host`; kept when its state is changed. */
+  readonly definer: string
+}
+
+export interface ServerEvent extends EventName {
+  /** replica-side: it came by replication, which tells no replica whether it was enabled on its source. */
+  readonly state: 'enabled' | 'disabled' | 'replica-side'
 }
 
 export interface Transaction {

@@ -55,6 +55,7 @@ export function firstLedger(change: Partial<Ledger> = {}): Ledger {
 function server(name: Name): SimServer {
   return {
     name,
+    family: 'mysql',
     status: 'up',
     sick: null,
     closed: name !== 'alice',
@@ -84,6 +85,8 @@ function server(name: Name): SimServer {
     takeover: { epoch: 3, gtidSet: BEGINNING },
     skipsReplicaStart: true,
     semiSync: null,
+    events: { scheduler: 'disabled', list: [] },
+    refusesEvents: false,
     heartbeatPeriodMs: 1000,
     sessions: [],
     nextSession: 10,
@@ -144,7 +147,7 @@ export function newInvocation(state: SimState, who: string, lastsMs = 150_000): 
 }
 
 function firstRequest(): LookRequest {
-  const server = { probeEveryMs: 250, waitMs: 1000, transactions: null }
+  const server = { probeEveryMs: 250, waitMs: 1000, events: false, transactions: null }
   return {
     afterMs: 0,
     directory: true,

@@ -144,8 +144,8 @@ function facts(
   const own = [link.session, link.guard]
   return {
     session: link.session ?? 0,
-    family: 'mysql',
-    version: '9.7.4',
+    family: server.family,
+    version: server.family === 'mysql' ? '9.7.4' : '10.11.14-MariaDB',
     uuid: UUIDS[server.name],
     clockMs: clockMs(state, server),
     startedClockMs: EPOCH_MS + server.startedMs + server.skewMs,
@@ -176,6 +176,7 @@ function facts(
     semiSync: server.semiSync,
     durable: server.durable,
     skipsReplicaStart: server.skipsReplicaStart,
+    events: invocation.request.servers[server.name]?.events === true ? server.events : null,
     transactions:
       asked === null
         ? null

@@ -2,8 +2,9 @@
  * What a simulated MySQL server does by itself: replicate, apply, crash, wake, restart, and run a statement.
  *
  * Kept from the real one: a replica drops events of its own origin; a source refuses a replica that has more of its own GTIDs than
- * itself (1236); a restarted server is closed, its threads off, its relay log gone; statements that a frozen server was sent run
- * when it wakes, and only their own guards stop them.
+ * itself (1236); a restarted server is closed, its threads off, its relay log gone; MariaDB throws the relay log away when a thread is
+ * started while both are stopped (T30); statements that a frozen server was sent run when it wakes, and only their own guards stop
+ * them.
  */
 import { contains, ofOrigin, subtract, union } from '../../lambda/core/gtid-set.ts'
 import type { ServerStep } from '../../lambda/core/step.ts'
@@ -175,6 +176,8 @@ function carryOut(state: SimState, server: SimServer, step: ServerStep, who: str
       Object.assign(server, { applier: 'off', half: '' })
       return ''
     case 'start-threads':
+      if (server.family === 'mariadb' && server.receiver === 'off' && server.applier === 'off')
+        Object.assign(server, { received: server.executed, relayHeartbeat: null, half: '' })
       if (step.applier) server.applier = 'on'
       if (step.receiver && server.receiver === 'off')
         Object.assign(server, { receiver: 'connecting', receiverErrno: 0, silentSinceMs: null })
@@ -188,6 +191,18 @@ function carryOut(state: SimState, server: SimServer, step: ServerStep, who: str
     case 'record-takeover':
       if (server.closed) return 'the server is closed'
       server.takeover = { epoch: step.epoch, gtidSet: step.gtidSet }
+      return ''
+    case 'start-events': {
+      if (server.refusesEvents) return 'access denied'
+      const enabled = (name: string) => step.enable.some((event) => event.name === name)
+      const list = server.events.list.map((event) =>
+        enabled(event.name) ? ({ ...event, state: 'enabled' } as const) : event,
+      )
+      server.events = { scheduler: 'on', list }
+      return ''
+    }
+    case 'stop-events':
+      server.events = { ...server.events, scheduler: 'off' }
       return ''
     case 'beat':
       if (server.closed || clockMs(state, server) >= step.untilClockMs) return 'its own guard'

@@ -7,7 +7,14 @@
 import type { Memory } from '../../lambda/core/memory.ts'
 import type { Policy } from '../../lambda/core/policy.ts'
 import type { ActResult, LookRequest, ServerStep, Step, SwapStep } from '../../lambda/core/step.ts'
-import type { Beat, HeartbeatRow, SemiSync, TakeoverRow, WriterRecord } from '../../lambda/core/world.ts'
+import type {
+  Beat,
+  EventsView,
+  HeartbeatRow,
+  SemiSync,
+  TakeoverRow,
+  WriterRecord,
+} from '../../lambda/core/world.ts'
 
 export type Name = 'alice' | 'bob'
 export const NAMES: readonly Name[] = ['alice', 'bob']
@@ -36,6 +43,7 @@ export interface Flying {
 
 export interface SimServer {
   readonly name: Name
+  family: 'mysql' | 'mariadb'
   status: 'up' | 'down' | 'frozen'
   /** Error number that it answers to every connection instead of serving; null if it is well. */
   sick: number | null
@@ -67,6 +75,8 @@ export interface SimServer {
   takeover: TakeoverRow | null
   skipsReplicaStart: boolean
   semiSync: SemiSync | null
+  events: EventsView
+  refusesEvents: boolean
   heartbeatPeriodMs: number
   sessions: readonly SimSession[]
   nextSession: number

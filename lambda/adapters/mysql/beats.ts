@@ -1,8 +1,9 @@
 /**
  * Heartbeat writes, over a connection of their own because a write may hang (full disk, a global lock, semi-sync).
  *
- * The one thing to understand: at most one is outstanding on the server. One that takes too long is killed by its id, and until the
- * server has been seen without that session no other is sent; or they would pile up towards max_connections (T37).
+ * The one thing to understand: at most one is outstanding on the server. One that waits too long for a lock is killed by its id, one that
+ * is in its commit is left alone; until the server has been seen without that session no other is sent, or they would pile up
+ * towards max_connections (T37).
  */
 import type { BeatStep } from '../../core/step.ts'
 import type { Beat } from '../../core/world.ts'
@@ -18,8 +19,11 @@ export interface BeatsOptions {
   readonly pair: string
   readonly who: string
   readonly monotonicNow: () => number
-  /** Asks the server, over the standing connection, to end a session. */
-  readonly kill: (id: number) => void
+  /**
+   * Asks the server, over the standing connection, to end a session if all that it does is wait for a lock. Resolves to what it was
+   * doing, '' if nobody knows.
+   */
+  readonly giveUp: (id: number) => Promise<string>
 }
 
 /** The server refuses writes: closed. */
@@ -118,9 +122,10 @@ export class Beats {
   async #watch(session: Session, written: Promise<boolean>, step: BeatStep): Promise<void> {
     if (await settledWithin(written, step.deadlineMs)) return
     this.#abandoned = session.id
-    if (session.id !== null) this.#options.kill(session.id)
-    this.#end(step, 'failed', `no answer within ${step.deadlineMs} ms; the session was told to end`)
+    const waitedFor = session.id === null ? '' : await this.#options.giveUp(session.id)
     session.destroy()
+    const state = waitedFor === '' ? '' : ` (${waitedFor})`
+    this.#end(step, 'failed', `no answer within ${step.deadlineMs} ms${state}`)
   }
 
   #end(step: BeatStep, state: Beat['state'], message: string): void {

@@ -20,8 +20,15 @@ export const usualLimits: ScanLimits = { transactions: 1000, files: 3, timeMs: 3
 const eventsPerPage = 2000
 /** Events within a row-based transaction that need not name a table. */
 const quietEvents =
-  /^(Write_rows|Update_rows|Delete_rows|Rows_query|Transaction_payload|Xid|Table_map)|^Update_rows_partial|^Partial_update_rows/
-const fileEvents = /^(Format_desc|Previous_gtids|Rotate|Stop|Heartbeat)/
+  /^(Write_rows|Update_rows|Delete_rows|Rows_query|Annotate_rows|Transaction_payload|Xid|Table_map)|^Update_rows_partial|^Partial_update_rows/
+const fileEvents =
+  /^(Format_desc|Previous_gtids|Gtid_list|Binlog_checkpoint|Start_encryption|Rotate|Stop|Heartbeat)/
+
+/** MySQL: `SET @@SESSION.GTID_NEXT= 'uuid:5'`. MariaDB: `BEGIN GTID 0-1-5`, or `GTID 0-1-5` before DDL, with more after it. */
+function gtidOf(eventType: string, info: string): string | null {
+  if (!/gtid/i.test(eventType)) return null
+  return /GTID_NEXT\s*=\s*'([^']+)'/i.exec(info)?.[1] ?? /\bGTID (\d+-\d+-\d+)/i.exec(info)?.[1] ?? null
+}
 
 /** Collects events in their order and keeps what it learns about the transactions asked for. */
 export class TableCollector {
@@ -41,8 +48,8 @@ export class TableCollector {
 
   /** One event, as SHOW BINLOG EVENTS tells it. */
   add(eventType: string, info: string): void {
-    const gtid = /GTID_NEXT\s*=\s*'([^']+)'/i.exec(info)?.[1]
-    if (/gtid/i.test(eventType) && gtid !== undefined) {
+    const gtid = gtidOf(eventType, info)
+    if (gtid !== null) {
       this.endTransaction()
       this.#gtid = gtid.toLowerCase()
       return

@@ -4,7 +4,7 @@ import { contains } from '../gtid-set.ts'
 import type { Ledger } from '../ledger.ts'
 import type { Comparison, Memory } from '../memory.ts'
 import { held } from '../spare.ts'
-import type { World } from '../world.ts'
+import type { Answer, ServerName, World } from '../world.ts'
 
 export function learnPair(
   before: Memory,
@@ -12,7 +12,7 @@ export function learnPair(
   ledger: Ledger,
   world: World,
   now: number,
-): Pick<Memory, 'replicatingAtMs' | 'coveredAtMs' | 'commitsPerSecond' | 'comparison'> {
+): Pick<Memory, 'replicatingAtMs' | 'coveredAtMs' | 'acknowledgedAtMs' | 'commitsPerSecond' | 'comparison'> {
   const spareName = Object.keys(world.servers).find((name) => name !== ledger.writer) ?? ''
   const spare = world.servers[spareName]?.answer ?? null
   const named = world.servers[ledger.writer]?.answer ?? null
@@ -26,7 +26,13 @@ export function learnPair(
     commitsPerSecond = Math.max(rate, commitsPerSecond * 0.9)
   }
   if (named === null || spare === null)
-    return { replicatingAtMs, coveredAtMs, commitsPerSecond, comparison: before.comparison }
+    return {
+      replicatingAtMs,
+      coveredAtMs,
+      acknowledgedAtMs: before.acknowledgedAtMs,
+      commitsPerSecond,
+      comparison: before.comparison,
+    }
   if (
     spare.channel?.receiver === 'on' &&
     spare.channel.applier === 'on' &&
@@ -40,9 +46,22 @@ export function learnPair(
   return {
     replicatingAtMs,
     coveredAtMs,
+    acknowledgedAtMs: acknowledgedAtMs(before, world, ledger.writer, spare),
     commitsPerSecond,
     comparison: compare(before.comparison, spareName, spare, named),
   }
+}
+
+/**
+ * A heartbeat of ours that was committed while commits waited for the spare, and for nobody else: acknowledgements come in order, so
+ * the spare has received all that came before. Whether they wait is read later than that commit.
+ */
+function acknowledgedAtMs(before: Memory, world: World, writer: ServerName, spare: Answer): number | null {
+  const { answer, beat } = world.servers[writer] ?? { answer: null, beat: null }
+  const waiting = answer?.semiSync?.working === true && answer.semiSync.replicasAcknowledging === 1
+  if (!waiting || spare.semiSync?.acknowledges !== true || beat?.state !== 'committed')
+    return before.acknowledgedAtMs
+  return Math.max(before.acknowledgedAtMs ?? 0, beat.sentAtMs)
 }
 
 function compare(

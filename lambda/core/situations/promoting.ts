@@ -25,7 +25,7 @@ export const promoting: readonly Row[] = [
   {
     code: 'reattaching',
     severity: 'warning',
-    when: (a) => (applierFailed(a) || tooLong(a)) && !receiving(a) && openedNothing(a),
+    when: (a) => (applierFailed(a) || tooLong(a)) && !asked(a) && openedNothing(a),
     because: (a) =>
       `${a.spare.name} can't be promoted now: it receives from ${a.named.name} again before the claim is released.`,
     step: (a) => steps.startThreads(a.spare, { applier: false, receiver: true }),

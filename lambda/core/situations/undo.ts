@@ -13,9 +13,11 @@ import {
 } from '../assessment.ts'
 import { byHand } from '../by-hand.ts'
 import { tell } from '../message.ts'
+import { toOpen } from '../server-words.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
 import { blindUnderClaim } from './blind.ts'
+import { wouldLose } from './claim-facts.ts'
 import { openingSettled, sweeping } from './sweeping.ts'
 
 /** It follows again only if nothing stands against it (must 5). */
@@ -81,7 +83,8 @@ export const undo: readonly Row[] = [
     when: (a) => isClosed(a.named) && !applied(a.named) && !namedApplying(a),
     because: (a) =>
       `${a.named.name} has received transactions that it has not applied: it applies them before it is opened.`,
-    step: (a) => steps.startThreads(a.named, { applier: true, receiver: false }),
+    // Where that throws the relay log away (T30), the spare is asked for it again.
+    step: (a) => steps.startThreads(a.named, { applier: true, receiver: wouldLose(a.named) }),
   },
   {
     code: 'undo-catching-up',
@@ -98,7 +101,7 @@ export const undo: readonly Row[] = [
     because: (a) =>
       `${a.named.name} is closed, ${a.spare.name} does not answer, and ${a.named.name} is not set to keep every commit through a crash: whether it lost any can't be told.`,
     advice: (a) =>
-      `Bring ${a.spare.name} back so that both can be compared. To accept the risk: on ${a.named.name}, SET GLOBAL super_read_only = OFF, read_only = OFF.`,
+      `Bring ${a.spare.name} back so that both can be compared. To accept the risk: on ${a.named.name}, ${toOpen(a.named)}.`,
     afterMs: 200,
     tell: (a) => tell(a, 'writer-closed', 'critical'),
   },
@@ -112,7 +115,7 @@ export const undo: readonly Row[] = [
   {
     code: 'undo-asking',
     severity: 'critical',
-    when: (a) => a.named.answer === null && replicationStopped(a.spare),
+    when: (a) => a.named.answer === null && replicationStopped(a.spare) && !wouldLose(a.spare),
     because: (a) => `${a.named.name} is silent again: ${a.spare.name} tries to reach it.`,
     step: (a) => steps.startThreads(a.spare, { applier: true, receiver: true }),
   },
