@@ -1,6 +1,7 @@
 /** A failover whose function is killed -9 right after one of its steps; the next invocation has to finish it. */
 import { expect } from 'vitest'
 import { startApplication } from '../../lab/application.ts'
+import type { Family } from '../../lab/database/family.ts'
 import { type LookLine, lookOf } from '../../lab/log-line.ts'
 import { WRITER_NAME } from '../../lab/stage.ts'
 import { eventually, flips, isOpen, ledgerOf, onStage, startWatch, timesDone } from './on-stage.ts'
@@ -18,8 +19,8 @@ export const STEPS: Readonly<Record<string, (look: LookLine) => boolean>> = {
 /** Long enough for a claim to be watched for its whole length. */
 const TAKEN_OVER_MS = 45_000
 
-export async function killedAfter(step: string): Promise<void> {
-  await onStage({}, async (stage) => {
+export async function killedAfter(family: Family, step: string): Promise<void> {
+  await onStage({ family }, async (stage) => {
     const { pair, aws } = stage
     const first = await startWatch(stage)
     const app = startApplication({
