@@ -3,7 +3,7 @@
  *
  *   no ledger    -> adopting          a claim of ours to fail over   -> failover
  *   no claim     -> watching          a claim of ours to go back     -> undo
- *   a person asks for a change of the ledger  -> requests
+ *   a person asks for a change of the ledger -> ledgerRequests
  *
  * Pure and synchronous: the same memory, world and time give the same decision, today and when a log line is replayed.
  */
@@ -39,13 +39,21 @@ export interface Tables {
   readonly watching: readonly Row[]
   readonly failover: readonly Row[]
   readonly undo: readonly Row[]
-  readonly requests: readonly Row[]
+  /** Instead of all others, where a person asks for a change of the ledger. */
+  readonly ledgerRequests: readonly Row[]
   /** Before the rows of a claim of ours. */
   readonly claimEnds: readonly Row[]
 }
 
 /** Every row there is, but for `directory-refuses`, which stands in for any row whose swap is refused again and again. */
-export const TABLES: Tables = { adopting, watching, failover, undo, requests, claimEnds: claimEnds() }
+export const TABLES: Tables = {
+  adopting,
+  watching,
+  failover,
+  undo,
+  ledgerRequests: requests,
+  claimEnds: claimEnds(),
+}
 
 /**
  * `tables` is there for tests that take a rule away and see what breaks; nothing else passes it.
@@ -83,7 +91,7 @@ export function decide(before: Memory, world: World, now: number, tables: Tables
 /** The rows that are asked now, in order. */
 export function rowsFor(a: Assessment, tables: Tables): readonly Row[] {
   if (a.memory.ledger.state !== 'known' || a.ledgerProblem !== null) return tables.watching
-  if (a.claim.kind !== 'mine' && asksOfLedger(a)) return tables.requests
+  if (a.claim.kind !== 'mine' && asksOfLedger(a)) return tables.ledgerRequests
   if (a.ledger === null) return tables.adopting
   if (a.claim.kind !== 'mine') return tables.watching
   return [...tables.claimEnds, ...(a.claim.claim.intent === 'undo' ? tables.undo : tables.failover)]

@@ -122,7 +122,7 @@ export function overview(
   const warnings = warningsOf(a)
   const canWrite = writable(a, situation)
   return {
-    ok: isWell(situation.severity, canWrite, warnings),
+    ok: situation.severity === 'info' && !acting(step) && canWrite.answer === 'yes' && warnings.length === 0,
     pair: world.policy.pair,
     at: new Date(world.wallClockMs).toISOString(),
     situation: situation.code,
@@ -145,13 +145,11 @@ export function overview(
   }
 }
 
-function isWell(severity: Severity, canWrite: Verdict, warnings: readonly string[]): boolean {
-  return severity === 'info' && canWrite.answer === 'yes' && warnings.length === 0
-}
+/** A watch that saw this would have something to do. */
+const acting = (step: Step | null) => step !== null && step.kind !== 'beat'
 
 function withoutAdvice(step: Step | null, warnings: readonly string[]): string {
-  if (step !== null && step.kind !== 'beat')
-    return 'Nothing by hand: a watch that sees this does it. Whoever only looks does not.'
+  if (acting(step)) return 'Nothing by hand: a watch that sees this does it. Whoever only looks does not.'
   return warnings.length === 0 ? 'Nothing.' : 'See to what is said above.'
 }
 

@@ -129,7 +129,7 @@ export function adopting(family: Family): void {
         expect(result).toMatchObject({
           ok: true,
           situation: 'healthy',
-          servers: { alice: 'open', bob: 'closed' },
+          servers: { alice: { state: 'open' }, bob: { state: 'closed' } },
         })
         expect(await request.invoke({ action: 'dance', pair: PAIR })).toMatchObject({
           result: { ok: false, situation: 'wrong-request' },

@@ -86,11 +86,11 @@ export async function createAdministrator(pair: Pair): Promise<Account> {
   return account
 }
 
-/** Semi-synchronous replication both ways; each server waits for an hour for the other's acknowledgement. */
-export async function switchSemiSyncOn(pair: Pair): Promise<void> {
+/** Semi-synchronous replication both ways; each server waits for so long for the other's acknowledgement. */
+export async function switchSemiSyncOn(pair: Pair, timeoutMs: number): Promise<void> {
   for (const server of pair.servers) {
     await server.query('STOP REPLICA IO_THREAD')
-    for (const statement of WORDS[server.family].semiSync) await server.query(statement)
+    for (const statement of WORDS[server.family].semiSync) await server.query(statement, [timeoutMs])
   }
   for (const server of pair.servers) await server.query('START REPLICA IO_THREAD')
 }
@@ -165,7 +165,7 @@ export const WORDS: Readonly<Record<Family, Words>> = {
     openAtBoot: { read_only: 'OFF', super_read_only: 'OFF' },
     semiSyncOptions: { plugin_load_add: 'semisync_source.so;semisync_replica.so' },
     semiSync: [
-      'SET GLOBAL rpl_semi_sync_source_timeout = 3600000',
+      'SET GLOBAL rpl_semi_sync_source_timeout = ?',
       'SET GLOBAL rpl_semi_sync_source_enabled = 1',
       'SET GLOBAL rpl_semi_sync_replica_enabled = 1',
     ],
@@ -182,7 +182,7 @@ export const WORDS: Readonly<Record<Family, Words>> = {
     openAtBoot: { read_only: 'OFF' },
     semiSyncOptions: {},
     semiSync: [
-      'SET GLOBAL rpl_semi_sync_master_timeout = 3600000',
+      'SET GLOBAL rpl_semi_sync_master_timeout = ?',
       'SET GLOBAL rpl_semi_sync_master_enabled = 1',
       'SET GLOBAL rpl_semi_sync_slave_enabled = 1',
     ],

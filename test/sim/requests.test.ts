@@ -409,6 +409,6 @@ describe('whatever happens meanwhile, no must is broken', { timeout: 60_000 }, (
 })
 
 test('every row for requests is reached by some story', () => {
-  const codes = TABLES.requests.map(({ code }) => code)
+  const codes = TABLES.ledgerRequests.map(({ code }) => code)
   expect(codes.filter((code) => !situationsReached.has(code))).toEqual([])
 })

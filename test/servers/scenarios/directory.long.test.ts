@@ -2,16 +2,7 @@
 import { expect } from 'vitest'
 import { messageOf } from '../../../lab/log-line.ts'
 import type { Stage } from '../../../lab/stage.ts'
-import {
-  eventually,
-  isOpen,
-  ledgerOf,
-  type looks,
-  recordOf,
-  situation,
-  startWatch,
-  timesDone,
-} from '../on-stage.ts'
+import { eventually, ledgerOf, type looks, recordOf, situation, startWatch, timesDone } from '../on-stage.ts'
 import { playScenarios } from './play.ts'
 import { failedOver, nothingOpened, settlesAs, told } from './scene.ts'
 
@@ -54,7 +45,7 @@ async function failedOverOnce(stage: Stage, watch: Parameters<typeof looks>[0], 
 /** Both servers are as they were, though nobody could look at the directory. */
 async function nothingTouched(stage: Stage): Promise<void> {
   await nothingOpened(stage)
-  expect(await isOpen(stage.pair.alice)).toBe(true)
+  expect(await stage.pair.alice.isOpen()).toBe(true)
 }
 
 /** The ledger as it was, with a higher revision: what the runbook tells people to write. */
@@ -167,7 +158,7 @@ playScenarios('directory', {
     expect(text).toContain('127.0.9.9')
     expect(text).toContain(`A ${WRITER} -> ${values.join()}`)
     expect(ledgerOf(stage)).toMatchObject({ epoch: 1, writer: 'alice', claim: null })
-    expect(await isOpen(stage.pair.bob)).toBe(false)
+    expect(await stage.pair.bob.isOpen()).toBe(false)
     changeRecord(stage, { values })
     await failedOverOnce(stage, watch)
   },
@@ -214,7 +205,7 @@ playScenarios('directory', {
     await stage.pair.alice.kill()
     await situation(watch, 'ledger-unreadable')
     expect(await told(stage, 'ledger-unreadable')).toContain(`TXT record ${LEDGER}`)
-    expect(await isOpen(stage.pair.bob)).toBe(false)
+    expect(await stage.pair.bob.isOpen()).toBe(false)
     expect(ledgerText(stage)).toBe('v=spf1 -all')
     writeLedger(stage, raised(text))
     await failedOverOnce(stage, watch)
@@ -226,7 +217,7 @@ playScenarios('directory', {
     writeLedger(stage, 'v=spf1 -all')
     const late = await startWatch(stage, 'ledger-unreadable', { name: 'late' })
     expect(await told(stage, 'ledger-unreadable')).toContain('put it back')
-    expect([await isOpen(stage.pair.alice), await isOpen(stage.pair.bob)]).toEqual([true, false])
+    expect([await stage.pair.alice.isOpen(), await stage.pair.bob.isOpen()]).toEqual([true, false])
     expect(timesDone('swap', late)).toBe(0)
     writeLedger(stage, raised(text))
     await settlesAs(late, 'healthy')
@@ -240,7 +231,7 @@ playScenarios('directory', {
     const look = await situation(watch, 'ledger-unreadable')
     expect(look.because).toMatch(/version 2/)
     expect(await told(stage, 'ledger-unreadable')).toContain('deploy that version')
-    expect(await isOpen(stage.pair.bob)).toBe(false)
+    expect(await stage.pair.bob.isOpen()).toBe(false)
     expect(ledgerText(stage)).toBe(text)
   },
 
@@ -252,7 +243,7 @@ playScenarios('directory', {
     await stage.pair.alice.kill()
     await situation(watch, 'directory-refuses')
     expect(await told(stage, 'directory-refuses')).toMatch(/at most 1000.*Release holds/s)
-    expect(await isOpen(stage.pair.bob)).toBe(false)
+    expect(await stage.pair.bob.isOpen()).toBe(false)
     expect(ledgerText(stage)).toBe(text)
   },
 

@@ -176,6 +176,7 @@ playScenarios('open', {
     await linksOf(stage).functionToAlice.heal()
     await settlesAs(watch, 'spare-stopped')
     await expect(connection.query('COMMIT')).rejects.toThrow()
+    await expect(connection.query('SELECT 1'), 'the session has ended').rejects.toThrow()
     close()
     expect(await alice.query(`SELECT token FROM shop.orders WHERE token = 'administrator'`)).toEqual([])
     expect([await alice.isOpen(), await bob.isOpen()]).toEqual([false, true])
@@ -289,7 +290,7 @@ playScenarios('open', {
       expect(await firstWrite(stage, bob), 'milliseconds of the first write').toBeLessThan(5000)
       await failedOver(stage)
       await app.stop()
-      // Semi-sync's own promise: what was acknowledged had reached the spare.
+      expect(await told(stage, 'failed-over')).toContain(LOSSLESS)
       expect(await missingOn(bob, app.acknowledged)).toEqual([])
     },
   },
@@ -318,10 +319,88 @@ playScenarios('open', {
       expect(await told(stage, 'server-held')).toMatch(/shop\.orders/)
     },
   },
+
+  'semi-sync-gave-up': {
+    on: (family) => ({ pair: { options: WORDS[family].semiSyncOptions } }),
+    play: async (stage) => {
+      const { alice, bob } = stage.pair
+      await semiSync(stage, 300)
+      await startWatch(stage)
+      const app = await applicationByName(stage)
+      await heartbeats(alice, 3)
+      await linksOf(stage).aliceToBob.cut()
+      // The first commit waits in vain; those after it do not wait any more.
+      await heartbeats(alice, 3)
+      const sentAlone = await missingOn(bob, app.acknowledged)
+      expect(sentAlone.length).toBeGreaterThan(20)
+      await alice.kill()
+      await failedOver(stage)
+      await app.stop()
+      const message = await told(stage, 'failed-over')
+      expect(message).not.toContain(LOSSLESS)
+      const atMost = Number(/at most about (\d+)/.exec(message)?.[1])
+      expect((await missingOn(bob, app.acknowledged)).length).toBeLessThanOrEqual(atMost)
+    },
+  },
+
+  'events-follow-the-writer': async (stage) => {
+    const { alice, bob } = stage.pair
+    const administrator = await createAdministrator(stage.pair)
+    await alice.query('CREATE TABLE shop.ticks (id BIGINT AUTO_INCREMENT PRIMARY KEY, server INT NOT NULL)')
+    await stage.pair.as(administrator, alice, async (connection) => {
+      const tick = 'ON SCHEDULE EVERY 1 SECOND DO INSERT INTO shop.ticks (server) VALUES (@@global.server_id)'
+      await connection.query(`CREATE EVENT shop.tick ${tick.replace(' DO ', ' ENABLE DO ')}`)
+      await connection.query(`CREATE EVENT shop.never ${tick.replace(' DO ', ' DISABLE DO ')}`)
+    })
+    await eventually('it ticks', async () => (await ticksOf(alice, alice)) > 0)
+    await stage.pair.waitUntilCaughtUp(bob)
+    const watch = await startWatch(stage)
+    await eventually('its events are known', () =>
+      looks(watch).some(({ memory }) => memory.servers.alice?.events.now !== null),
+    )
+    alice.freeze()
+    await failedOver(stage)
+    await eventually('it ticks on bob', async () => (await ticksOf(bob, bob)) > 2)
+    const events = `SELECT EVENT_NAME AS name, STATUS AS status, DEFINER AS definer FROM information_schema.EVENTS
+      WHERE EVENT_SCHEMA = 'shop' ORDER BY EVENT_NAME DESC`
+    const [tick, never] = await bob.query<{ status: string; definer: string }>(events)
+    expect(tick).toMatchObject({ status: 'ENABLED', definer: 'administrator@127.%' })
+    expect(never?.status).not.toBe('ENABLED')
+    alice.wake()
+    await situation(watch, 'stopping-events')
+    await eventually('the scheduler of alice is off', async () => {
+      const [row] = await alice.query<{ scheduler: string }>('SELECT @@global.event_scheduler AS scheduler')
+      return row?.scheduler === 'OFF'
+    })
+    const ticks = await ticksOf(alice, alice)
+    const ticksOfBob = await ticksOf(bob, bob)
+    await eventually('bob goes on', async () => (await ticksOf(bob, bob)) > ticksOfBob + 2)
+    expect(await ticksOf(alice, alice)).toBe(ticks)
+  },
 })
 
-async function semiSync(stage: Stage): Promise<void> {
-  await switchSemiSyncOn(stage.pair)
+const LOSSLESS = 'every commit that an application was told of is here'
+
+/** So many of our heartbeats have been committed from now on: as many looks were made. */
+async function heartbeats(writer: Server, count: number): Promise<void> {
+  const sequence = async () => {
+    const [row] = await writer.query<{ sequence: number }>('SELECT sequence FROM hotspare.heartbeat')
+    return Number(row?.sequence)
+  }
+  const first = await sequence()
+  await eventually('heartbeats', async () => (await sequence()) >= first + count)
+}
+
+/** Ticks on `server` that the event made there, on `origin`. */
+async function ticksOf(server: Server, origin: Server): Promise<number> {
+  const [id] = await origin.query<{ id: number }>('SELECT @@global.server_id AS id')
+  const sql = 'SELECT COUNT(*) AS count FROM shop.ticks WHERE server = ?'
+  const [row] = await server.query<{ count: number }>(sql, [id?.id])
+  return Number(row?.count)
+}
+
+async function semiSync(stage: Stage, timeoutMs = 3_600_000): Promise<void> {
+  await switchSemiSyncOn(stage.pair, timeoutMs)
   for (const server of stage.pair.servers)
     await eventually(
       `${server.name} has its acknowledger`,

@@ -1,11 +1,11 @@
 /** What many plays need: an application that counts what it lost, the last look, and messages. */
-import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { type Acknowledged, type Application, startApplication } from '../../../lab/application.ts'
+import { accountInSql } from '../../../lab/database/accounts.ts'
 import type { Invocation } from '../../../lab/lambda/invocation.ts'
 import { type Stage, WRITER_NAME } from '../../../lab/stage.ts'
 import { eventually, flips, ledgerOf, looks } from '../on-stage.ts'
-import type { Server } from '../words.ts'
+import { endSessions, type Server } from '../words.ts'
 
 export type Links = NonNullable<Stage['pair']['links']>
 
@@ -37,27 +37,39 @@ function clientOf(stage: Stage) {
 }
 
 /** Writes a row on a server as an application does, again until it is accepted; how long that statement took, ms. */
-export async function firstWrite(stage: Stage, server: Server): Promise<number> {
-  const { connection, close } = await stage.pair.connect(stage.pair.application, server)
+export async function firstWrite({ pair }: Stage, server: Server): Promise<number> {
   const endsAtMs = performance.now() + 20_000
-  const sql = `INSERT INTO shop.orders (token) VALUES ('first')`
-  try {
-    for (;;) {
-      const sentAtMs = performance.now()
-      const insert = connection.query(sql)
-      const refused = await Promise.race([
-        insert.then(
-          () => null,
-          (error: Error) => error,
-        ),
-        pause(endsAtMs - sentAtMs).then(() => new Error('no answer')),
-      ])
-      if (refused === null) return performance.now() - sentAtMs
-      if (performance.now() > endsAtMs) throw new Error(`${server.name} takes no write`, { cause: refused })
+  for (;;)
+    try {
+      return await pair.as(pair.application, server, async (connection) => {
+        const sentAtMs = performance.now()
+        await connection.query(`INSERT INTO shop.orders (token) VALUES ('first')`)
+        return performance.now() - sentAtMs
+      })
+    } catch (error) {
+      if (performance.now() > endsAtMs) throw error
     }
-  } finally {
-    close()
-  }
+}
+
+/** Bob's receiver can't log in to alice any more. */
+export async function changeReceiversPassword({ pair: { alice, replication } }: Stage): Promise<void> {
+  await alice.session(async (root) => {
+    await root.query('SET SESSION sql_log_bin = 0')
+    await root.query(`ALTER USER ${accountInSql(replication)} IDENTIFIED BY 'another'`)
+  })
+  await endSessions(alice, 'dumps')
+}
+
+/** Bob's receiver asks for what alice has purged, and stops for good. */
+export async function purgeWhatBobNeeds({ pair: { alice, bob } }: Stage): Promise<void> {
+  await bob.query('STOP REPLICA IO_THREAD')
+  await alice.query(`INSERT INTO shop.orders (token) VALUES ('purged')`)
+  await alice.query('FLUSH BINARY LOGS')
+  await eventually('nobody reads the old log', async () => {
+    await alice.query('PURGE BINARY LOGS BEFORE NOW() + INTERVAL 1 DAY')
+    return (await alice.query('SHOW BINARY LOGS')).length === 1
+  })
+  await bob.query('START REPLICA IO_THREAD')
 }
 
 export async function createLargeTable(server: Server): Promise<void> {

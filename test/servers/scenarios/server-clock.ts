@@ -18,7 +18,6 @@ export async function restartWithClock(server: Server, seconds: number): Promise
   const added = {
     LD_PRELOAD: await findLibrary(),
     FAKETIME: `${seconds < 0 ? '' : '+'}${seconds}s`,
-    FAKETIME_DONT_FAKE_MONOTONIC: '1',
   }
   // Nothing is lost by it, and a clean end takes seconds.
   await server.kill()

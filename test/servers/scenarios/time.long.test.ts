@@ -4,7 +4,7 @@ import { waitUntilReplicating } from '../../../lab/database/replication.ts'
 import type { Invocation } from '../../../lab/lambda/invocation.ts'
 import { startScheduler } from '../../../lab/lambda/scheduler.ts'
 import { PAIR, type Stage } from '../../../lab/stage.ts'
-import { eventually, flips, isOpen, ledgerOf, looks, situation, startWatch, timesDone } from '../on-stage.ts'
+import { eventually, flips, ledgerOf, looks, situation, startWatch, timesDone } from '../on-stage.ts'
 import type { Server } from '../words.ts'
 import { playScenarios } from './play.ts'
 import { watchThatFreezes, watchWithClock } from './preloaded.ts'
@@ -94,8 +94,8 @@ async function playWriterClock(stage: Stage, seconds: number): Promise<void> {
 
 /** Nobody but the watch that finished the failover has changed anything since: one server is open, and it is this one. */
 async function onlyOpen(stage: Stage, writer: Server): Promise<void> {
-  expect(await isOpen(writer)).toBe(true)
-  expect(await isOpen(stage.pair.otherOf(writer))).toBe(false)
+  expect(await writer.isOpen()).toBe(true)
+  expect(await stage.pair.otherOf(writer).isOpen()).toBe(false)
   expect(ledgerOf(stage)).toMatchObject({ writer: writer.name, claim: null })
 }
 
@@ -175,11 +175,11 @@ playScenarios('time', {
     const since = new Date(ledgerOf(stage).sinceClockMs).toISOString()
     expect(look.because).toContain(since)
     expect(await told(stage, 'failover-refused')).toContain(since)
-    expect(await isOpen(alice)).toBe(false)
+    expect(await alice.isOpen()).toBe(false)
     expect(flips(stage)).toBe(1)
     expect(await failoverByHand(stage)).toMatchObject({ ok: true, situation: 'failed-over' })
     expect(ledgerOf(stage)).toMatchObject({ epoch: 3, writer: 'alice', how: 'failover' })
-    expect(await isOpen(alice)).toBe(true)
+    expect(await alice.isOpen()).toBe(true)
   },
 
   'writer-clock-ahead': (stage) => playWriterClock(stage, 60),
@@ -239,7 +239,7 @@ playScenarios('time', {
     const third = await startWatch(stage, 'cooldown', { name: 'third' })
     expect(await failoverByHand(stage)).toMatchObject({ ok: true })
     bob.wake()
-    await eventually('bob is closed', async () => !(await isOpen(bob)))
+    await eventually('bob is closed', async () => !(await bob.isOpen()))
     await comparedAndStopped(third)
     await onlyOpen(stage, alice)
 
@@ -271,7 +271,7 @@ playScenarios('time', {
     sleeper.thaw()
     await eventually('it has tried', () => looks(sleeper).some(({ last }) => last?.step === 'close'), 30_000)
     expect(timesDone('close', sleeper)).toBe(0)
-    expect(await isOpen(bob)).toBe(true)
+    expect(await bob.isOpen()).toBe(true)
     await settlesAs(watch, 'spare-unreachable')
     expect(looks(watch, sleeper).map((look) => look.situation)).not.toContain('writer-closed-by-operator')
   },
@@ -290,7 +290,7 @@ playScenarios('time', {
     await alice.start()
     await situation(watch, 'undone', TAKEN_OVER_MS)
     await eventually('the claim is released', () => ledgerOf(stage).claim === null)
-    expect(await isOpen(alice)).toBe(true)
+    expect(await alice.isOpen()).toBe(true)
 
     bob.wake()
     await comparedAndStopped(watch)
