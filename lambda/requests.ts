@@ -11,6 +11,7 @@ import { adopt, pause, release, resume } from './ledger-requests.ts'
 import { LAMBDA_OUTPUT, type Output, runOf } from './pair.ts'
 import { type Answer, eventSchema, readEvent, wrongRequest } from './request-event.ts'
 import { status } from './status.ts'
+import { switchover } from './switchover-request.ts'
 
 export type Action = (
   configuration: Configuration,
@@ -23,6 +24,7 @@ export type Action = (
 export const ACTIONS: Readonly<Record<string, Action>> = {
   status: askStatus,
   failover,
+  switchover,
   adopt,
   pause,
   resume,

@@ -234,9 +234,10 @@ export function replicationStopped({ answer }: Side): boolean {
   return channel.receiver === 'off' || channel.applier === 'off'
 }
 
-/** In observe mode nothing is done to servers, and no writer is moved. */
+/** In observe mode, and when a person only asks what would be done, nothing is done to servers, and no writer is moved. */
 export function acts(a: Assessment): boolean {
-  return a.policy.failover.mode !== 'observe'
+  const { request } = a.world
+  return a.policy.failover.mode !== 'observe' && !(request?.action === 'switchover' && request.dryRun)
 }
 
 /** A pause that has not run out: no new failover begins. */

@@ -1,7 +1,7 @@
 /**
  * Takes one look into memory: pure bookkeeping, no judgement. What is judged from it stands in the tables of situations.
  */
-import { learnClaim, learnMove, learnOpenUnderClaim } from './learning/claim.ts'
+import { learnClaim, learnMove, learnOpenUnderClaim, learnReadSinceClosed } from './learning/claim.ts'
 import { currentLedger, landedSwap, learnLedger } from './learning/ledger.ts'
 import { learnPair, learnTransactions } from './learning/pair.ts'
 import { learnServer } from './learning/server.ts'
@@ -26,9 +26,11 @@ export function learn(before: Memory, world: World, now: number): Memory {
     servers,
     ours: learnClaim(before, ledger, landed, world, now),
     openUnderClaim: learnOpenUnderClaim(before, ledger, world),
+    readSinceClosed: learnReadSinceClosed(before, ledger, world),
     moved: learnMove(before, ledger, landed, world),
     tookOverAtMs: landed === 'take-over' ? now : before.tookOverAtMs,
     inspected: learnTransactions(before.inspected, world),
+    givenUp: landed === 'claim-switchover' ? null : before.givenUp,
   }
   const parsed = currentLedger(learned)
   if (parsed === null) return learned

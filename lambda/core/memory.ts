@@ -5,7 +5,7 @@
 import type { Policy } from './policy.ts'
 import type { Risk } from './risk.ts'
 import type { SwapStep } from './step.ts'
-import type { EventsView, HeartbeatRow, SemiSync, ServerName, WriterRecord } from './world.ts'
+import type { EventsView, HeartbeatRow, Obstacle, SemiSync, ServerName, WriterRecord } from './world.ts'
 
 export interface Memory {
   readonly startedAtMs: number
@@ -15,6 +15,8 @@ export interface Memory {
   readonly ledger: LedgerMemory
   /** The named server was seen open while the claim that stands now did, whoever holds it. */
   readonly openUnderClaim: boolean
+  /** The named server is closed, and the ledger was read after that had been seen: no claim that we don't know of explains it. */
+  readonly readSinceClosed: boolean
   /** What was done under our own claim; null while we hold none. */
   readonly ours: ClaimMemory | null
   /** When the spare was last seen to replicate well while the writer answered. */
@@ -23,6 +25,12 @@ export interface Memory {
   readonly coveredAtMs: number | null
   /** Up to when the spare is known to have acknowledged everything that the writer had told anybody of (semi-synchronous). */
   readonly acknowledgedAtMs: number | null
+  /** Up to when the spare is known to have applied everything that the writer had committed. */
+  readonly appliedAtMs: number | null
+  /** When both first answered in one look: nothing is known of how far behind the spare was before. */
+  readonly bothSinceMs: number | null
+  /** How far the spare was behind in applying at the look before this one, at least; null until both have answered twice. */
+  readonly lagMs: number | null
   /** The writer's commits a second, as seen lately. */
   readonly commitsPerSecond: number
   /** What only the spare has, seen in the same form in `looks` looks in a row. */
@@ -32,6 +40,8 @@ export interface Memory {
   /** What a failover would lose, as last measured before the spare was opened. */
   readonly risk: Risk | null
   readonly timeline: readonly Mark[]
+  /** Why the switchover that this invocation was asked for was given up; null while it was not. */
+  readonly givenUp: GivenUp | null
   /** The swap of the writer that this invocation itself made. */
   readonly moved: Move | null
   /** Keys of messages that were sent. */
@@ -133,6 +143,29 @@ export interface ClaimMemory {
   readonly catchingUpSinceMs: number | null
   /** When the target had started, as first seen under this claim; it must not have restarted since. */
   readonly targetStartedClockMs: number | null
+  /** The close of the named server under this claim: nobody could write from its start on. */
+  readonly closing: {
+    readonly startedAtMs: number
+    readonly endedAtMs: number
+    readonly outcome: 'done' | 'refused' | 'unknown'
+  } | null
+  /** The writer record's TTL was lowered with this claim. */
+  readonly lowered: {
+    readonly fromSeconds: number
+    /** The change to follow until every name server has it; null if its answer was lost. */
+    readonly changeId: string | null
+    readonly landedAtMs: number
+    readonly insyncAtMs: number | null
+  } | null
+}
+
+export interface GivenUp {
+  readonly code: string
+  readonly because: string
+  /** What stood in the way then. */
+  readonly obstacles: readonly Obstacle[]
+  /** True if nothing had been closed yet: it may be tried again. */
+  readonly early: boolean
 }
 
 export interface Comparison {
@@ -150,9 +183,13 @@ export interface Mark {
     | 'detected'
     | 'confirmed'
     | 'claimed'
+    | 'closing'
+    | 'closed'
     | 'caughtUp'
     | 'opened'
+    | 'reopened'
     | 'moved'
+    | 'following'
     | 'writable'
     | 'visible'
   readonly atMs: number
@@ -197,15 +234,20 @@ export function newMemory(policy: Policy, now: number, watchSinceClockMs: number
       failure: null,
     },
     openUnderClaim: false,
+    readSinceClosed: false,
     ours: null,
     replicatingAtMs: null,
     coveredAtMs: null,
     acknowledgedAtMs: null,
+    appliedAtMs: null,
+    bothSinceMs: null,
+    lagMs: null,
     commitsPerSecond: 0,
     comparison: null,
     inspected: {},
     risk: null,
     timeline: [],
+    givenUp: null,
     moved: null,
     told: [],
     tookOverAtMs: null,

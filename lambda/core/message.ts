@@ -2,12 +2,13 @@
  * Messages for people: what happened, can anybody write, is data at risk, what to do now; plain text for three in the morning.
  * Each event is told once in an invocation; steady conditions are metrics, whose alarms de-duplicate them.
  */
-import type { Assessment } from './assessment.ts'
+import { type Assessment, duration } from './assessment.ts'
 import { members } from './gtid-set.ts'
 import type { Mark } from './memory.ts'
 import type { Risk } from './risk.ts'
 import { toExtract } from './server-words.ts'
 import type { Severity, Situation } from './situation.ts'
+import { writeBlockMs } from './timeline.ts'
 
 /** What a row asks to be told. */
 export interface Tell {
@@ -34,7 +35,9 @@ export function milestones(a: Assessment): Tell[] {
   const tells: Tell[] = []
   const reached = (what: Mark['what']) => a.memory.timeline.find((mark) => mark.what === what)
   const { moved, ledger } = a.memory
-  if (moved !== null) {
+  if (moved !== null && a.ledger?.how === 'switchover') {
+    tells.push(tell(a, 'switched-over', 'info'))
+  } else if (moved !== null) {
     const sinceMovedMs = a.now - (reached('moved')?.atMs ?? a.now)
     const told = reached('writable') || sinceMovedMs > WRITABLE_WAIT_MS || a.world.request !== null
     if (told) tells.push(tell(a, 'failed-over', 'critical'))
@@ -91,6 +94,7 @@ const SUBJECTS: Readonly<Record<string, (a: Assessment) => string>> = {
   'writer-stalled': (a) => `NOT WRITABLE, ${a.named.name} cannot commit`,
   'failover-refused': (a) => `NOT WRITABLE, ${a.named.name} is down and there is no failover`,
   'failover-abandoned': (a) => `${a.named.name} came back, no failover`,
+  'switchover-undone': (a) => `${a.named.name} stays the writer, the switchover was undone`,
   'old-writer-returned': (a) => `${a.spare.name} is back, closed, nothing lost`,
 }
 
@@ -131,6 +135,7 @@ const BODIES: Readonly<Record<string, (a: Assessment, situation: Situation) => W
     ],
   }),
   'failed-over': failedOver,
+  'switched-over': switchedOver,
   'failover-visible': (a) => ({
     subject: `every name server now answers ${a.named.name}`,
     lines: [
@@ -171,7 +176,26 @@ function forced(a: Assessment): string[] {
   const { request } = a.world
   if (request === null) return []
   const without = request.force.length === 0 ? '' : ` It was told to go without: ${request.force.join(', ')}.`
-  return [`This failover was asked for by hand.${without}`, '']
+  const asked = request.action === 'switchover' ? 'A switchover to it' : 'This failover'
+  return [`${asked} was asked for by hand.${without}`, '']
+}
+
+function switchedOver(a: Assessment): Written {
+  const from = a.memory.moved?.from ?? a.spare.name
+  const blockMs = writeBlockMs(a.memory.timeline)
+  return {
+    subject: `writer switched from ${from} to ${a.named.name}, nothing lost`,
+    lines: [
+      ...forced(a),
+      `${a.named.name} is the writer now; ${a.policy.record.name} holds ${a.policy.servers[a.named.name]?.address}.`,
+      '',
+      `Can anybody write?  ${writable(a)}`,
+      `Is data at risk?    No: ${from} was closed and ${a.named.name} had exactly its position before it was opened.`,
+      `What now?           Nothing has to be done by hand.${blockMs === null ? '' : ` Nobody could write for ${duration(blockMs)}.`}`,
+      '',
+      ...timelineInWords(a),
+    ],
+  }
 }
 
 function riskInWords(risk: Risk | null, from: string): string {
@@ -202,11 +226,16 @@ function fenceInWords(a: Assessment, from: string): string {
   return `FENCE UNCONFIRMED: ${from} does not answer, and no fence is configured. It is closed as soon as it does.${queued}`
 }
 
+const SINCE: Readonly<Partial<Record<Mark['what'], string>>> = {
+  lastAnswer: 'the last sign of life',
+  claimed: 'the claim',
+}
+
 function timelineInWords(a: Assessment): string[] {
   const zero = a.memory.timeline.find(({ what }) => what === 'lastAnswer') ?? a.memory.timeline[0]
   if (zero === undefined) return []
   return [
-    `Timeline, ms since ${zero.what === 'lastAnswer' ? 'the last sign of life' : 'the first failed probe'}:`,
+    `Timeline, ms since ${SINCE[zero.what] ?? 'the first failed probe'}:`,
     ...a.memory.timeline
       .filter(({ what }) => what !== 'lastAnswer')
       .map(({ what, atMs }) => `  ${what.padEnd(10)} ${Math.round(atMs - zero.atMs)}`),

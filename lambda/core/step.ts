@@ -17,6 +17,8 @@ export type Purpose =
   | 'claim-short'
   /** The named server restarted whole: open it again. */
   | 'claim-reopen'
+  /** A person asked for it and nothing stands against it: switch over. */
+  | 'claim-switchover'
   | 'renew'
   | 'take-over'
   /** The death is confirmed again under a claim that was taken over or went back. */
@@ -179,4 +181,6 @@ export interface ServerLookRequest {
   readonly events: boolean
   /** GTID set whose tables to find out in the binary log; null: none. */
   readonly transactions: string | null
+  /** Look for what stands in the way of a switchover; transactions and statements count from this age on. Null: don't. */
+  readonly obstaclesFromMs: number | null
 }

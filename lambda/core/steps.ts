@@ -63,6 +63,21 @@ export function recordFor(a: Assessment, server: ServerName): WriterRecord {
   return { type, ttlSeconds, values: [a.policy.servers[server]?.address ?? ''], foreign: false }
 }
 
+/** TTL of the writer record while a switchover lets the old one run out, seconds. */
+const LOWERED_TTL_SECONDS = 1
+
+/** The writer record as it stands, but to be asked for again soon. */
+export function loweredRecord(a: Assessment): WriterRecord | null {
+  const { record } = a.memory.ledger
+  return record === null ? null : { ...record, ttlSeconds: Math.min(record.ttlSeconds, LOWERED_TTL_SECONDS) }
+}
+
+/** The writer record as it stands, with the TTL that the configuration gives it: a switchover that went back may have lowered it. */
+export function settledRecord(a: Assessment): WriterRecord | null {
+  const { record } = a.memory.ledger
+  return record === null || record.foreign ? record : { ...record, ttlSeconds: a.policy.record.ttlSeconds }
+}
+
 export function claimOf(a: Assessment, intent: Intent, target: ServerName, touched: boolean): Claim {
   const inherited = a.claim.kind === 'none' ? 0 : a.claim.claim.heartbeatClockMs
   return {
@@ -91,10 +106,10 @@ export function close(side: Side, killFirst = false): Step | null {
  * The statement carries its own end, in the target's clock as this look read it: bounded by the write-block budget (R3) and by
  * the claim, so that nothing we send can open a server after somebody else may have taken over.
  */
-export function open(a: Assessment, side: Side): Step | null {
+export function open(a: Assessment, side: Side, withinMs = a.policy.switchover.writeBlockMs): Step | null {
   if (side.answer === null || a.claim.kind !== 'mine') return null
   const sinceLookMs = Math.max(0, a.now - side.answer.readAtMs)
-  const budgetMs = Math.min(a.policy.switchover.writeBlockMs, a.claim.remainingMs - CLAIM_MARGIN_MS)
+  const budgetMs = Math.min(withinMs, a.claim.remainingMs - CLAIM_MARGIN_MS)
   return toServer(side, {
     kind: 'open',
     untilClockMs: Math.floor(side.answer.clockMs + sinceLookMs + budgetMs),

@@ -32,7 +32,13 @@ export interface World {
 }
 
 /** What a person can ask for. */
-export type ManualRequest = ManualFailover | ManualAdoption | ManualPause | ManualResume | ManualRelease
+export type ManualRequest =
+  | ManualFailover
+  | PlannedSwitchover
+  | ManualAdoption
+  | ManualPause
+  | ManualResume
+  | ManualRelease
 
 interface Asked {
   /** Codes of refusals that it is to go without. */
@@ -65,6 +71,19 @@ export interface ManualResume extends Asked {
 export interface ManualRelease extends Asked {
   readonly action: 'release'
   readonly server: ServerName
+}
+
+/** A switchover: the writer's role goes to the other server on purpose, and nothing is lost. */
+export interface PlannedSwitchover extends Asked {
+  readonly action: 'switchover'
+  /** The server that is to be the writer. */
+  readonly to: ServerName
+  /** Only say what would be done, and what stands against it. */
+  readonly dryRun: boolean
+  /** Let the writer record's TTL run out at a low value before anything is closed. */
+  readonly lowerTtl: boolean
+  /** How long to wait for a good moment while writes flow; 0: refuse at once. */
+  readonly waitForQuietMs: number
 }
 
 export interface ServerView {
@@ -116,6 +135,8 @@ export interface Answer {
   readonly readAtMs: number
   /** True if nobody can write: read_only and, where it exists, super_read_only. */
   readonly closed: boolean
+  /** read_only is on and super_read_only is not: applications can't write, and privileged sessions still can. */
+  readonly halfClosed: boolean
   /** GTID set of everything committed here. */
   readonly executed: string
   /** How it receives from the other server; null if replication isn't configured. */
@@ -137,6 +158,23 @@ export interface Answer {
   readonly events: EventsView | null
   /** What the look was asked to find out about single transactions; null if not asked. */
   readonly transactions: readonly Transaction[] | null
+  /** What stands in the way of a switchover here; null if the look was not asked for it, or couldn't find out. */
+  readonly obstacles: readonly Obstacle[] | null
+}
+
+/** A session that would block the closing of its server, lose its work by it, or keep replicated transactions waiting. */
+export interface Obstacle {
+  readonly session: number
+  readonly account: string
+  /**
+   * transaction, statement: older than was asked for. ddl: one at work or waiting. lock: locks on tables or on the whole server.
+   * backup: the lock that backups take.
+   */
+  readonly kind: 'transaction' | 'statement' | 'ddl' | 'lock' | 'backup'
+  /** How old it is, as far as the server tells. */
+  readonly ageMs: number
+  /** The kind of statement or lock, such as `update`; never a statement's text. */
+  readonly doing: string
 }
 
 export interface Channel {

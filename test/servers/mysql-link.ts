@@ -111,7 +111,14 @@ export function linkSuite(family: Family): void {
   }
 
   function look(link: ServerLink, changes: Partial<ServerLookRequest> = {}) {
-    return link.look({ probeEveryMs: 300, waitMs: 1000, events: false, transactions: null, ...changes })
+    return link.look({
+      probeEveryMs: 300,
+      waitMs: 1000,
+      events: false,
+      transactions: null,
+      obstaclesFromMs: null,
+      ...changes,
+    })
   }
 
   /** Looks until the server answers with its guard and whatever else is asked for. */

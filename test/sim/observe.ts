@@ -47,7 +47,7 @@ export function observe(state: SimState, who: string, between: Between | null = 
   return {
     policy: state.policy,
     who,
-    request: null,
+    request: invocation.asked,
     wallClockMs: EPOCH_MS + state.now,
     remainingMs: invocation.endsMs - state.now,
     servers,
@@ -145,12 +145,13 @@ function facts(
   return {
     session: link.session ?? 0,
     family: server.family,
-    version: server.family === 'mysql' ? '9.7.4' : '10.11.14-MariaDB',
+    version: server.version,
     uuid: UUIDS[server.name],
     clockMs: clockMs(state, server),
     startedClockMs: EPOCH_MS + server.startedMs + server.skewMs,
     readAtMs: now,
     closed: server.closed,
+    halfClosed: server.halfClosed && !server.closed,
     executed: server.executed,
     channel: {
       receiver: server.receiver,
@@ -181,6 +182,7 @@ function facts(
       asked === null
         ? null
         : members(asked, 200).map((gtid) => ({ gtid, tables: state.tables[gtid] ?? ['shop.orders'] })),
+    obstacles: invocation.request.servers[server.name]?.obstaclesFromMs == null ? null : server.obstacles,
   }
 }
 

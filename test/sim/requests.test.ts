@@ -30,7 +30,7 @@ class Asking extends Story {
   }
 
   /** `r1` runs until it ends. @returns the situation that it ended with. */
-  ask(request: ManualRequest, turns = 300): string {
+  asks(request: ManualRequest, turns = 300): string {
     this.asked = request
     this.start('r1')
     for (let turn = 0; turn < turns; turn++) {
@@ -100,13 +100,13 @@ describe('adopt: there is no ledger, and a person names the writer', () => {
 
   test('the only open server is named: it is adopted', () => {
     const story = new Asking().withoutLedger()
-    expect(story.ask(adopt('alice'))).toBe('adopted')
+    expect(story.asks(adopt('alice'))).toBe('adopted')
     adopted(story, 'alice')
   })
 
   test('M1: none is open: the named one is compared, named, and opened under a claim', () => {
     const story = new Asking().withoutLedger({ closed: true })
-    expect(story.ask(adopt('alice'))).toBe('adopted')
+    expect(story.asks(adopt('alice'))).toBe('adopted')
     adopted(story, 'alice')
     adopted(story.watched().calm() as Asking, 'alice')
   })
@@ -132,48 +132,50 @@ describe('adopt: there is no ledger, and a person names the writer', () => {
 
   test('M1: the record may point at the named one’s peer: only by force, and it moves in the same batch', () => {
     const story = new Asking().withoutLedger({ closed: true }, { closed: false })
-    expect(story.ask(adopt('bob'))).toBe('adopt-record-disagrees')
+    expect(story.asks(adopt('bob'))).toBe('adopt-record-disagrees')
     untouched(story)
-    expect(story.ask(adopt('bob', 'adopt-record-disagrees'))).toBe('adopted')
+    expect(story.asks(adopt('bob', 'adopt-record-disagrees'))).toBe('adopted')
     adopted(story, 'bob')
   })
 
   test('a record that cannot be swapped is not waived', () => {
     const story = elsewhere(new Asking().withoutLedger(), true)
-    expect(story.ask(adopt('alice', 'adopt-record-disagrees'))).toBe('adopt-record-disagrees')
+    expect(story.asks(adopt('alice', 'adopt-record-disagrees'))).toBe('adopt-record-disagrees')
     untouched(story)
   })
 
   test('M1: refused while the other one is open, whatever is forced', () => {
     const story = new Asking().withoutLedger({ closed: false }, { closed: false })
-    expect(story.ask(adopt('alice', 'adopt-other-unseen', 'adopt-record-disagrees'))).toBe('adopt-other-open')
+    expect(story.asks(adopt('alice', 'adopt-other-unseen', 'adopt-record-disagrees'))).toBe(
+      'adopt-other-open',
+    )
     const closed = new Asking().withoutLedger({ closed: true }, { closed: false })
-    expect(closed.ask(adopt('alice'))).toBe('adopt-other-open')
+    expect(closed.asks(adopt('alice'))).toBe('adopt-other-open')
     untouched(story)
     untouched(closed)
   })
 
   test('M4: the named one does not answer', () => {
     const story = new Asking().withoutLedger().and({ do: 'crash', server: 'alice' }) as Asking
-    expect(story.ask(adopt('alice'))).toBe('adopt-writer-unseen')
+    expect(story.asks(adopt('alice'))).toBe('adopt-writer-unseen')
     untouched(story)
   })
 
   test('M4: the other one does not answer: only by force, and never if something would have to be opened', () => {
     const story = new Asking().withoutLedger().and({ do: 'freeze', server: 'bob' }) as Asking
-    expect(story.ask(adopt('alice'))).toBe('adopt-other-unseen')
+    expect(story.asks(adopt('alice'))).toBe('adopt-other-unseen')
     expect(story.codes).toContain('adopt-looking')
     untouched(story)
-    expect(story.ask(adopt('alice', 'adopt-other-unseen'))).toBe('adopted')
+    expect(story.asks(adopt('alice', 'adopt-other-unseen'))).toBe('adopted')
     const closed = new Asking().withoutLedger({ closed: true }).and({ do: 'freeze', server: 'bob' }) as Asking
-    expect(closed.ask(adopt('alice', 'adopt-other-unseen'))).toBe('adopt-other-unseen')
+    expect(closed.asks(adopt('alice', 'adopt-other-unseen'))).toBe('adopt-other-unseen')
     expect(closed.openServers).toEqual([])
   })
 
   test('M1: the other one was open behind our back: it is closed at sight', () => {
     const story = new Asking().withoutLedger().and({ do: 'freeze', server: 'bob' }) as Asking
     story.set('bob', { closed: false })
-    expect(story.ask(adopt('alice', 'adopt-other-unseen'))).toBe('adopted')
+    expect(story.asks(adopt('alice', 'adopt-other-unseen'))).toBe('adopted')
     story.and({ do: 'wake', server: 'bob' }).start('w1').calm()
     adopted(story, 'alice')
   })
@@ -184,10 +186,10 @@ describe('adopt: there is no ledger, and a person names the writer', () => {
       { closed: true, receiver: 'off' },
       { closed: true, executed: ahead },
     )
-    expect(story.ask(adopt('alice'))).toBe('adopt-short')
+    expect(story.asks(adopt('alice'))).toBe('adopt-short')
     untouched(story)
     expect(story.openServers).toEqual([])
-    expect(story.ask(adopt('bob', 'adopt-record-disagrees'))).toBe('adopted')
+    expect(story.asks(adopt('bob', 'adopt-record-disagrees'))).toBe('adopted')
     adopted(story, 'bob')
   })
 
@@ -196,22 +198,22 @@ describe('adopt: there is no ledger, and a person names the writer', () => {
       { closed: true, receiver: 'off', executed: `${UUIDS.alice}:1-11,${UUIDS.bob}:1-5` },
       { closed: true, receiver: 'off', executed: `${UUIDS.alice}:1-10,${UUIDS.bob}:1-6` },
     )
-    expect(story.ask(adopt('alice'))).toBe('adopt-short')
-    expect(story.ask(adopt('bob', 'adopt-record-disagrees'))).toBe('adopt-short')
+    expect(story.asks(adopt('alice'))).toBe('adopt-short')
+    expect(story.asks(adopt('bob', 'adopt-record-disagrees'))).toBe('adopt-short')
   })
 
   test('observe mode opens nothing', () => {
     const failover = { ...POLICY.failover, mode: 'observe' as const }
     const story = new Asking({ policy: { failover } }).withoutLedger({ closed: true })
-    expect(story.ask(adopt('alice'))).toBe('adopt-observed')
+    expect(story.asks(adopt('alice'))).toBe('adopt-observed')
     story.set('alice', { closed: false })
-    expect(story.ask(adopt('alice'))).toBe('adopted')
+    expect(story.asks(adopt('alice'))).toBe('adopted')
   })
 
   test('there is a ledger already', () => {
     const story = new Asking()
-    expect(story.ask(adopt('alice'))).toBe('adopted')
-    expect(story.ask(adopt('bob'))).toBe('adopt-another-named')
+    expect(story.asks(adopt('alice'))).toBe('adopted')
+    expect(story.asks(adopt('bob'))).toBe('adopt-another-named')
     expect(story.state.directory.changes).toBe(0)
   })
 
@@ -227,11 +229,11 @@ describe('adopt: there is no ledger, and a person names the writer', () => {
 describe('pause and resume', () => {
   test('a pause stands in the ledger, no failover begins, and it goes on after the resume', () => {
     const story = new Asking({ lifts: 'pause' }).watched()
-    expect(story.ask(PAUSE)).toBe('pause-set')
+    expect(story.asks(PAUSE)).toBe('pause-set')
     expect(story.ledger).toMatchObject({ pause: { untilClockMs: 0 }, writer: 'alice', claim: null })
     story.and({ do: 'crash', server: 'alice' }).until('paused')
     expect(story.openServers).toEqual([])
-    expect(story.ask(RESUME)).toBe('resumed')
+    expect(story.asks(RESUME)).toBe('resumed')
     expect(story.ledger.pause).toBeNull()
     story.and({ do: 'kill', who: 'w1' }).start('w2').calm()
     expect(story.ledger).toMatchObject({ writer: 'bob', epoch: 4 })
@@ -241,7 +243,7 @@ describe('pause and resume', () => {
   test('a pause with an end runs out by itself', () => {
     const story = new Asking().watched()
     const untilClockMs = EPOCH_MS + story.state.now + 30_000
-    expect(story.ask({ action: 'pause', untilClockMs, force: [] })).toBe('pause-set')
+    expect(story.asks({ action: 'pause', untilClockMs, force: [] })).toBe('pause-set')
     story.turn('w1').and({ do: 'crash', server: 'alice' })
     story.and({ do: 'kill', who: 'w1' }).start('w2').until('paused', 'w2')
     expect(story.state.now).toBeLessThan(30_000)
@@ -251,24 +253,24 @@ describe('pause and resume', () => {
 
   test('asked twice, it is swapped once; a new end replaces the old one', () => {
     const story = new Asking()
-    story.ask(PAUSE)
-    story.ask(PAUSE)
+    story.asks(PAUSE)
+    story.asks(PAUSE)
     expect(story.state.directory.changes).toBe(1)
-    expect(story.ask({ action: 'pause', untilClockMs: EPOCH_MS + 60_000, force: [] })).toBe('pause-set')
+    expect(story.asks({ action: 'pause', untilClockMs: EPOCH_MS + 60_000, force: [] })).toBe('pause-set')
     expect(story.ledger.pause).toEqual({ untilClockMs: EPOCH_MS + 60_000 })
   })
 
   test('M4: nobody has to be seen for it', () => {
     const story = new Asking().and({ do: 'freeze', server: 'alice' }) as Asking
     story.and({ do: 'crash', server: 'bob' })
-    expect(story.ask(PAUSE)).toBe('pause-set')
+    expect(story.asks(PAUSE)).toBe('pause-set')
   })
 
   test('written while a claim stands, it is taken along: the failover is finished, and the pair paused', () => {
     const story = new Asking().watched().and({ do: 'crash', server: 'alice' }) as Asking
     story.until('writer-dead').act().look()
     expect(story.ledger.claim).not.toBeNull()
-    expect(story.ask(PAUSE)).toBe('pause-set')
+    expect(story.asks(PAUSE)).toBe('pause-set')
     expect(story.ledger.claim).not.toBeNull()
     story.calm()
     expect(story.ledger).toMatchObject({ writer: 'bob', pause: { untilClockMs: 0 }, claim: null })
@@ -287,7 +289,7 @@ describe('pause and resume', () => {
     const story = new Asking().change('outage', (state) => {
       state.directory.outage = true
     }) as Asking
-    expect(story.ask(PAUSE)).toBe('directory-unreachable')
+    expect(story.asks(PAUSE)).toBe('directory-unreachable')
     const refused = new Asking()
     refused.asked = PAUSE
     refused.start('r1')
@@ -305,14 +307,14 @@ describe('pause and resume', () => {
   })
 
   test('no ledger, a ledger of a stranger, one that cannot be read, a record that disagrees: refused', () => {
-    expect(new Asking().withoutLedger().ask(PAUSE)).toBe('request-without-ledger')
-    expect(new Asking().withLedger({ writer: 'carol' }).ask(RESUME)).toBe('ledger-names-stranger')
+    expect(new Asking().withoutLedger().asks(PAUSE)).toBe('request-without-ledger')
+    expect(new Asking().withLedger({ writer: 'carol' }).asks(RESUME)).toBe('ledger-names-stranger')
     const unreadable = new Asking().change('a newer Hotspare', (state) => {
       state.directory.ledger = 'hotspare=2 revision=9'
     }) as Asking
-    expect(unreadable.ask(PAUSE)).toBe('ledger-unreadable')
+    expect(unreadable.asks(PAUSE)).toBe('ledger-unreadable')
     const moved = elsewhere(new Asking())
-    expect(moved.ask(PAUSE)).toBe('record-disagrees')
+    expect(moved.asks(PAUSE)).toBe('record-disagrees')
     expect(moved.state.directory.changes).toBe(0)
   })
 })
@@ -322,7 +324,7 @@ describe('release: a held server may take part again', () => {
 
   test('M5: one that is whole again is compared and released', () => {
     const story = held().set('alice', { receiver: 'off' })
-    expect(story.ask(release('bob'))).toBe('released')
+    expect(story.asks(release('bob'))).toBe('released')
     expect(story.codes).toContain('release-comparing')
     expect(story.ledger.holds).toEqual([])
     expect(story.violations).toEqual([LIFTED.hold])
@@ -331,14 +333,14 @@ describe('release: a held server may take part again', () => {
   test('M5: one that still has something of its own stays held', () => {
     const story = held({}).set('alice', { receiver: 'off' })
     story.set('bob', { executed: `${UUIDS.alice}:1-10,${UUIDS.bob}:1-6` })
-    expect(story.ask(release('bob'))).toBe('release-differs')
+    expect(story.asks(release('bob'))).toBe('release-differs')
     expect(story.ledger.holds).toEqual(['bob'])
   })
 
   test('T31: one that lacks something of its own stays held', () => {
     const executed = `${UUIDS.alice}:1-10,${UUIDS.bob}:1-4`
     const story = held({}).set('bob', { executed, received: executed, receiver: 'off' })
-    expect(story.ask(release('bob'))).toBe('release-differs')
+    expect(story.asks(release('bob'))).toBe('release-differs')
   })
 
   test('M5 T35: what touched only our own schema does not keep it held', () => {
@@ -347,26 +349,26 @@ describe('release: a held server may take part again', () => {
     story.change('it was a heartbeat', (state) => {
       state.tables = { [`${UUIDS.bob}:6`]: ['hotspare.heartbeat'] }
     })
-    expect(story.ask(release('bob'))).toBe('released')
+    expect(story.asks(release('bob'))).toBe('released')
   })
 
   test('M4: it, or the writer, does not answer', () => {
     const silent = held({}).and({ do: 'crash', server: 'bob' }) as Asking
-    expect(silent.ask(release('bob'))).toBe('release-unseen')
+    expect(silent.asks(release('bob'))).toBe('release-unseen')
     const alone = held({}).and({ do: 'freeze', server: 'alice' }) as Asking
-    expect(alone.ask(release('bob'))).toBe('release-unseen')
+    expect(alone.asks(release('bob'))).toBe('release-unseen')
     expect(alone.ledger.holds).toEqual(['bob'])
   })
 
   test('what is not held is released already', () => {
     const story = new Asking()
-    expect(story.ask(release('bob'))).toBe('released')
+    expect(story.asks(release('bob'))).toBe('released')
     expect(story.state.directory.changes).toBe(0)
   })
 
   test('a writer that was held when it was opened by force is in use already', () => {
     const story = new Asking({ lifts: 'hold' }).withLedger({ holds: ['alice'] })
-    expect(story.ask(release('alice'))).toBe('released')
+    expect(story.asks(release('alice'))).toBe('released')
     expect(story.ledger.holds).toEqual([])
   })
 
@@ -375,7 +377,7 @@ describe('release: a held server may take part again', () => {
     story.set('alice', { closed: true }).and({ do: 'crash', server: 'alice' })
     story.and({ do: 'restart', server: 'alice' }).until('restarted-writer').act()
     expect(story.ledger.claim).not.toBeNull()
-    expect(story.ask(release('bob'))).toBe('release-claimed')
+    expect(story.asks(release('bob'))).toBe('release-claimed')
     expect(story.ledger.holds).toEqual(['bob'])
   })
 })

@@ -21,6 +21,8 @@ export interface Effect {
   readonly who: string
   /** It ran later than its sender waited. */
   readonly late: boolean
+  /** It was sent under a claim to switch over. */
+  readonly planned: boolean
   readonly step: ServerStep | null
   /** The text that was replaced, of a swap. */
   readonly from: string | null
@@ -113,6 +115,8 @@ export function restart(state: SimState, server: SimServer): void {
     status: 'up',
     sick: null,
     closed: true,
+    halfClosed: false,
+    obstacles: [],
     received: '',
     half: '',
     receiver: server.skipsReplicaStart ? 'off' : 'connecting',
@@ -137,7 +141,9 @@ export function wake(state: SimState, server: SimServer): Effect[] {
 export function land(state: SimState, server: SimServer): Effect[] {
   const { flying } = server
   server.flying = []
-  return flying.flatMap((each) => run(state, server, each.step, each.who, true).effects)
+  return flying.flatMap(
+    (each) => run(state, server, each.step, each.who, { late: true, planned: each.planned }).effects,
+  )
 }
 
 export function run(
@@ -145,9 +151,9 @@ export function run(
   server: SimServer,
   step: ServerStep,
   who: string,
-  late = false,
+  sent: { late: boolean; planned: boolean },
 ): { outcome: 'done' | 'refused'; message: string; effects: Effect[] } {
-  const effect = (): Effect => ({ kind: step.kind, server: server.name, who, late, step, from: null })
+  const effect = (): Effect => ({ kind: step.kind, server: server.name, who, ...sent, step, from: null })
   const refused = carryOut(state, server, step, who)
   return refused === ''
     ? { outcome: 'done', message: '', effects: [effect()] }
@@ -159,11 +165,15 @@ function carryOut(state: SimState, server: SimServer, step: ServerStep, who: str
   switch (step.kind) {
     case 'close':
     case 'queue-close':
-      server.closed = true
+      // It waits for the locks of others, and its own limit ends the waiting (T12).
+      if (server.obstacles.some(({ kind }) => kind === 'statement' || kind === 'lock' || kind === 'ddl'))
+        return 'Lock wait timeout exceeded'
+      Object.assign(server, { closed: true, halfClosed: false, obstacles: [] })
       return ''
     case 'open':
       if (clockMs(state, server) >= step.untilClockMs) return 'its end has passed'
       if (server.closed) Object.assign(server, { closed: false, openedBy: who, openedAtMs: state.now })
+      server.halfClosed = false
       return ''
     case 'kill-others':
       server.sessions = server.sessions.filter(({ id }) => !step.ids.includes(id))

@@ -11,6 +11,8 @@ import type {
   Beat,
   EventsView,
   HeartbeatRow,
+  ManualRequest,
+  Obstacle,
   SemiSync,
   TakeoverRow,
   WriterRecord,
@@ -39,6 +41,8 @@ export interface Flying {
   readonly step: ServerStep
   readonly session: number
   readonly who: string
+  /** It was sent under a claim to switch over. */
+  readonly planned: boolean
 }
 
 export interface SimServer {
@@ -48,7 +52,12 @@ export interface SimServer {
   /** Error number that it answers to every connection instead of serving; null if it is well. */
   sick: number | null
   closed: boolean
+  /** read_only without super_read_only: applications can't write. */
+  halfClosed: boolean
+  /** Sessions of others that stand in the way; a close that one of them blocks gives up. */
+  obstacles: readonly Obstacle[]
   durable: boolean
+  version: string
   executed: string
   received: string
   /** Everything that it ever received, whatever became of its relay log. */
@@ -104,6 +113,8 @@ export interface Seen {
 
 export interface SimInvocation {
   readonly who: string
+  /** What a person asked it for; null for a watch. */
+  readonly asked: ManualRequest | null
   readonly offsetMs: number
   readonly startedMs: number
   readonly endsMs: number

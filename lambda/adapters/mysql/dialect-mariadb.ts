@@ -8,6 +8,7 @@
 import { contains } from '../../core/gtid-set.ts'
 import { numberOf, textOf, withoutBlanks } from './columns.ts'
 import type { ChannelPart, Dialect } from './dialect.ts'
+import { mariadbObstacles } from './obstacles-mariadb.ts'
 import type { Row } from './session.ts'
 
 export function mariadbDialect(variables: ReadonlySet<string>): Dialect {
@@ -39,6 +40,7 @@ export function mariadbDialect(variables: ReadonlySet<string>): Dialect {
     // It rolls half a transaction back by itself (0.3 s for 150 MB, tried on 10.11), unless that touched a table that can't.
     killAppliersAfterMs: 2000,
     receiverStates: `SELECT STATE AS state FROM information_schema.PROCESSLIST WHERE COMMAND = 'Slave_IO'`,
+    obstacles: mariadbObstacles,
     waitingSwitch: variables.has('rpl_semi_sync_master_enabled') ? 'rpl_semi_sync_master_enabled' : null,
   }
 }
@@ -54,6 +56,7 @@ function globals(variables: ReadonlySet<string>): string[] {
     '@@global.server_id AS uuid',
     'TRUNCATE(UNIX_TIMESTAMP(UTC_TIMESTAMP(6)) * 1000, 0) AS clock_ms',
     '@@global.read_only AS closed',
+    '0 AS half_closed',
     '@@global.sync_binlog = 1 AND @@global.innodb_flush_log_at_trx_commit = 1 AS durable',
     `${skip} AS skips_replica_start`,
     '@@global.rpl_semi_sync_master_enabled AS semi_sync_waits',

@@ -3,6 +3,7 @@
  */
 import { numberOf, textOf, withoutBlanks } from './columns.ts'
 import type { Dialect, SessionWords } from './dialect.ts'
+import { mysqlObstacles } from './obstacles-mysql.ts'
 
 /** `version` is major * 10000 + minor * 100 + patch. */
 export function mysqlDialect(version: number, variables: ReadonlySet<string>): Dialect {
@@ -37,6 +38,7 @@ export function mysqlDialect(version: number, variables: ReadonlySet<string>): D
     waitingAppliers: version >= 80_000 ? waitingAppliers : waitingAppliersOf57,
     killAppliersAfterMs: 0,
     receiverStates,
+    obstacles: mysqlObstacles,
     waitingSwitch: semiSync === null ? null : `rpl_semi_sync_${semiSync}_enabled`,
   }
 }
@@ -50,6 +52,7 @@ function mysqlGlobals(variables: ReadonlySet<string>): string[] {
     '@@global.server_uuid AS uuid',
     'TRUNCATE(UNIX_TIMESTAMP(UTC_TIMESTAMP(6)) * 1000, 0) AS clock_ms',
     `${mysqlClosed} AS closed`,
+    '(@@global.read_only AND NOT @@global.super_read_only) AS half_closed',
     '@@global.sync_binlog = 1 AND @@global.innodb_flush_log_at_trx_commit = 1 AS durable',
     // Before 8.0.24 it is an option only, which no statement shows.
     `${skip === undefined ? 'NULL' : `@@global.${skip}`} AS skips_replica_start`,

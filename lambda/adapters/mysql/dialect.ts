@@ -41,6 +41,11 @@ export interface Dialect {
   readonly killAppliersAfterMs: number
   /** What receivers do at this moment, in the server's words. */
   readonly receiverStates: string
+  /**
+   * Sessions that stand in the way of a closing, one SELECT with the columns session, account, kind, age_ms and doing. Takes the age in
+   * ms from which transactions and statements count, twice.
+   */
+  readonly obstacles: string
   /** Variable that makes a source wait for replicas; null if semi-synchronous replication isn't loaded. */
   readonly waitingSwitch: string | null
 }

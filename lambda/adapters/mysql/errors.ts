@@ -58,7 +58,8 @@ export function failureOf(error: unknown): Failure {
   if (fields.code === 'HANDSHAKE_SSL_ERROR')
     return { outcome: brokenOff(fields) ? 'silent' : 'untrusted', errno: null, message }
   if (untrustedCodes.has(fields.code)) return { outcome: 'untrusted', errno: null, message }
-  if (silentCodes.has(fields.code) || fields.message.includes(usedWhenClosed)) return { outcome: 'silent', errno: null, message }
+  if (silentCodes.has(fields.code) || fields.message.includes(usedWhenClosed))
+    return { outcome: 'silent', errno: null, message }
   // Such as no free local port, or a defect of ours: no sign of anything at the server's end, so never a sign of death.
   return { outcome: 'sick', errno: null, message }
 }

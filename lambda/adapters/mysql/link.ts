@@ -211,7 +211,7 @@ class MysqlLink implements ServerLink {
         continue
       }
       const earlier = this.#standing
-      const standing = earlier ?? this.#startReading(this.#control, request.events)
+      const standing = earlier ?? this.#startReading(this.#control, request)
       if (!(await this.#within(standing.facts, endsAtMs))) {
         standing.givenUp = true
         const ageMs = this.#options.monotonicNow() - standing.startedAtMs
@@ -230,11 +230,11 @@ class MysqlLink implements ServerLink {
     return settledWithin(promise, endsAtMs - this.#options.monotonicNow())
   }
 
-  #startReading(control: Control, events: boolean): Standing {
+  #startReading(control: Control, request: ServerLookRequest): Standing {
     const { monotonicNow, probeTimeoutMs } = this.#options
     const startedAtMs = monotonicNow()
     const late = () => control.session.destroy()
-    const facts = withinDeadline(this.#readOver(control, events), probeTimeoutMs, 'the look', late)
+    const facts = withinDeadline(this.#readOver(control, request), probeTimeoutMs, 'the look', late)
     const standing: Standing = { startedAtMs, facts, givenUp: false }
     this.#standing = standing
     facts.then(
@@ -244,13 +244,13 @@ class MysqlLink implements ServerLink {
     return standing
   }
 
-  async #readOver(control: Control, events: boolean): Promise<Facts> {
+  async #readOver(control: Control, { events, obstaclesFromMs }: ServerLookRequest): Promise<Facts> {
     const { pair, monotonicNow } = this.#options
     control.profile ??= await profileOf(control.session)
     this.#dialect = control.profile.dialect
     const isOurs = (token: string, id: number) => this.#sessions.isOurs(token, id)
     const { session, profile } = control
-    return readFacts({ session, profile, pair, monotonicNow, isOurs, events })
+    return readFacts({ session, profile, pair, monotonicNow, isOurs, events, obstaclesFromMs })
   }
 
   #standingEnded(control: Control, standing: Standing, facts: Facts | null, error: unknown): void {

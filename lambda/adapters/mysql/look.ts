@@ -10,6 +10,8 @@ import type { ServerProfile } from './control.ts'
 import { type ChannelPart, channelParameters, type Dialect } from './dialect.ts'
 import { serverErrno } from './errors.ts'
 import { readEvents } from './events.ts'
+import { obstaclesOn } from './obstacles.ts'
+import { ourAccount } from './our-account.ts'
 import type { Row, Session } from './session.ts'
 
 export interface Reading {
@@ -21,6 +23,8 @@ export interface Reading {
   readonly isOurs: (token: string, id: number) => boolean
   /** Whether to read the events too. */
   readonly events: boolean
+  /** Look for what stands in the way of a switchover, too, from this age on; null: don't. */
+  readonly obstaclesFromMs: number | null
 }
 
 /** A look's facts, and the name of the replication channel they are about. */
@@ -34,7 +38,7 @@ export interface Facts {
 /** No such database or table, no right to read it. */
 const unreadableTable = new Set([1044, 1049, 1142, 1143, 1146])
 
-/** Five statements, one after the other, and two more for events. Rejects with the first error of server or connection. */
+/** Five statements, one after the other, and more for events and obstacles. Rejects with the first error of server or connection. */
 export async function readFacts(reading: Reading): Promise<Facts> {
   const { session, profile } = reading
   const { dialect } = profile
@@ -47,6 +51,8 @@ export async function readFacts(reading: Reading): Promise<Facts> {
   const tables = await readTables(reading)
   const sessions = await readSessions(reading)
   const events = reading.events ? await readEvents(session) : null
+  const { obstaclesFromMs } = reading
+  const obstacles = obstaclesFromMs === null ? null : await obstaclesOn(session, dialect, obstaclesFromMs)
   return {
     channelName,
     accountSessions: sessions.accountSessions,
@@ -59,6 +65,7 @@ export async function readFacts(reading: Reading): Promise<Facts> {
       startedClockMs: profile.startedClockMs,
       readAtMs,
       closed: flagOf(globals, 'closed'),
+      halfClosed: flagOf(globals, 'half_closed'),
       executed: dialect.setOf(textOf(facts, 'executed')),
       channel: replication === null ? null : channelOf(replication, dialect.channelOf(replication, facts)),
       ...tables,
@@ -69,6 +76,7 @@ export async function readFacts(reading: Reading): Promise<Facts> {
       durable: flagOf(globals, 'durable'),
       skipsReplicaStart:
         textOf(globals, 'skips_replica_start') === '' ? null : flagOf(globals, 'skips_replica_start'),
+      obstacles,
     },
   }
 }
@@ -152,9 +160,6 @@ function heartbeatOf(row: Row): HeartbeatRow {
     watchSinceClockMs: numberOf(row, 'watch_since_ms'),
   }
 }
-
-/** Hotspare's account, as the server sees the session that asks. */
-export const ourAccount = `SUBSTRING_INDEX(USER(), '@', 1)`
 
 /** One row for each session of our account, and one with id 0 that counts everybody else's. */
 function sessionsQuery({ sessions }: Dialect): string {

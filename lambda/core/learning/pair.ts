@@ -2,7 +2,7 @@
 import { compareSpare } from '../compare.ts'
 import { contains } from '../gtid-set.ts'
 import type { Ledger } from '../ledger.ts'
-import type { Comparison, Memory } from '../memory.ts'
+import type { Comparison, Known, Memory } from '../memory.ts'
 import { held } from '../spare.ts'
 import type { Answer, ServerName, World } from '../world.ts'
 
@@ -12,12 +12,23 @@ export function learnPair(
   ledger: Ledger,
   world: World,
   now: number,
-): Pick<Memory, 'replicatingAtMs' | 'coveredAtMs' | 'acknowledgedAtMs' | 'commitsPerSecond' | 'comparison'> {
+): Pick<
+  Memory,
+  | 'replicatingAtMs'
+  | 'coveredAtMs'
+  | 'acknowledgedAtMs'
+  | 'appliedAtMs'
+  | 'bothSinceMs'
+  | 'lagMs'
+  | 'commitsPerSecond'
+  | 'comparison'
+> {
   const spareName = Object.keys(world.servers).find((name) => name !== ledger.writer) ?? ''
   const spare = world.servers[spareName]?.answer ?? null
   const named = world.servers[ledger.writer]?.answer ?? null
   const knownBefore = before.servers[ledger.writer]?.known ?? null
   let { replicatingAtMs, coveredAtMs, commitsPerSecond } = before
+  const applied = learnApplied(before, named, spare, knownBefore)
   if (spare !== null && knownBefore !== null && contains(held(spare), knownBefore.executed))
     coveredAtMs = Math.max(coveredAtMs ?? 0, knownBefore.readAtMs)
   if (named !== null && knownBefore !== null && named.readAtMs > knownBefore.readAtMs + 100) {
@@ -30,6 +41,7 @@ export function learnPair(
       replicatingAtMs,
       coveredAtMs,
       acknowledgedAtMs: before.acknowledgedAtMs,
+      ...applied,
       commitsPerSecond,
       comparison: before.comparison,
     }
@@ -47,6 +59,7 @@ export function learnPair(
     replicatingAtMs,
     coveredAtMs,
     acknowledgedAtMs: acknowledgedAtMs(before, world, ledger.writer, spare),
+    ...applied,
     commitsPerSecond,
     comparison: compare(before.comparison, spareName, spare, named),
   }
@@ -62,6 +75,23 @@ function acknowledgedAtMs(before: Memory, world: World, writer: ServerName, spar
   if (!waiting || spare.semiSync?.acknowledges !== true || beat?.state !== 'committed')
     return before.acknowledgedAtMs
   return Math.max(before.acknowledgedAtMs ?? 0, beat.sentAtMs)
+}
+
+/** The spare is read first: what it has of the writer's last look is applied for sure, what the writer did since may be, too. */
+function learnApplied(
+  { appliedAtMs, bothSinceMs, lagMs }: Memory,
+  named: Answer | null,
+  spare: Answer | null,
+  knownBefore: Known | null,
+): Pick<Memory, 'appliedAtMs' | 'bothSinceMs' | 'lagMs'> {
+  if (named === null || spare === null) return { appliedAtMs, bothSinceMs, lagMs }
+  const sinceMs = bothSinceMs ?? named.readAtMs
+  const upTo = contains(spare.executed, named.executed) ? named : knownBefore
+  if (upTo !== null && contains(spare.executed, upTo.executed))
+    return { appliedAtMs: upTo.readAtMs, bothSinceMs: sinceMs, lagMs: 0 }
+  if (knownBefore === null) return { appliedAtMs, bothSinceMs: sinceMs, lagMs }
+  const behindMs = Math.max(0, knownBefore.readAtMs - (appliedAtMs ?? sinceMs))
+  return { appliedAtMs, bothSinceMs: sinceMs, lagMs: behindMs }
 }
 
 function compare(

@@ -8,7 +8,7 @@ export const mine = (a: Assessment) => (a.claim.kind === 'mine' ? a.claim : null
 export const first = (a: Assessment) => mine(a)?.claim.touched === false
 export const proven = (a: Assessment) => mine(a)?.ours.proven === true
 export const openedNothing = (a: Assessment) => first(a) && mine(a)?.ours.opening === null
-export const release = (a: Assessment) => steps.swap(a, 'release', { claim: null })
+export const release = (a: Assessment) => steps.swap(a, 'release', { claim: null }, steps.settledRecord(a))
 export const undo = (a: Assessment) =>
   steps.swap(a, 'undo', { claim: steps.claimOf(a, 'undo', a.named.name, true) })
 /** The receiver runs, or was stopped by an error that tells: starting it once more would tell nothing new, or cost the relay log. */

@@ -8,6 +8,20 @@ import * as steps from '../steps.ts'
 
 const seen: readonly Row[] = [
   {
+    code: 'writer-closed-unconfirmed',
+    severity: 'warning',
+    when: (a) =>
+      isClosed(a.named) &&
+      a.named.answer !== null &&
+      !restartedSinceWriting(a.named.answer) &&
+      !a.memory.readSinceClosed &&
+      a.memory.ledger.failure === null,
+    because: (a) =>
+      `${a.named.name} is named and closed: the ledger is read again, because a switchover may have just begun.`,
+    readsDirectory: true,
+    afterMs: 20,
+  },
+  {
     code: 'writer-closed-by-operator',
     severity: 'critical',
     when: (a) => isClosed(a.named) && a.named.answer !== null && !restartedSinceWriting(a.named.answer),
