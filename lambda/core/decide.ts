@@ -106,7 +106,8 @@ export function rowsFor(a: Assessment, tables: Tables): readonly Row[] {
   const unclaimed = planned(a) === null ? tables.watching : tables.requested
   if (a.memory.ledger.state !== 'known' || a.ledgerProblem !== null) return unclaimed
   if (a.claim.kind !== 'mine' && asksOfLedger(a)) return tables.ledgerRequests
-  if (a.ledger === null) return tables.adopting
+  // Whoever asks for a failover of a pair that has no ledger is told so.
+  if (a.ledger === null) return a.world.request === null ? tables.adopting : tables.ledgerRequests
   if (a.claim.kind !== 'mine') return unclaimed
   return [...tables.claimEnds, ...tables[a.claim.claim.intent]]
 }
@@ -205,6 +206,9 @@ function answered(a: Assessment, row: Row): boolean {
   if (planned(a) !== null) return switchoverAnswered(a, row)
   if (a.world.request === null || a.claim.kind === 'mine') return false
   if (asksOfLedger(a)) return answersRequest(a, row)
+  const { failure, state } = a.memory.ledger
+  const unreadable = failure !== null && a.now - failure.sinceMs >= PATIENCE_MS
+  if (unreadable || (state === 'known' && a.ledger === null)) return true
   if (a.claim.kind !== 'none') return false
   return row.refuses === true || isOpen(a.named) || (isClosed(a.named) && row.step === undefined)
 }

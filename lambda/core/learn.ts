@@ -3,7 +3,7 @@
  */
 import { learnClaim, learnMove, learnOpenUnderClaim, learnReadSinceClosed } from './learning/claim.ts'
 import { currentLedger, landedSwap, learnLedger } from './learning/ledger.ts'
-import { learnPair, learnTransactions } from './learning/pair.ts'
+import { learnAbsent, learnPair, learnTransactions } from './learning/pair.ts'
 import { learnServer } from './learning/server.ts'
 import { learnTimeline } from './learning/timeline.ts'
 import type { Memory, ServerMemory } from './memory.ts'
@@ -30,6 +30,7 @@ export function learn(before: Memory, world: World, now: number): Memory {
     moved: learnMove(before, ledger, landed, world),
     tookOverAtMs: landed === 'take-over' ? now : before.tookOverAtMs,
     inspected: learnTransactions(before.inspected, world),
+    absent: learnAbsent(before.absent, world),
     givenUp: landed === 'claim-switchover' ? null : before.givenUp,
   }
   const parsed = currentLedger(learned)

@@ -37,6 +37,8 @@ export interface Memory {
   readonly comparison: Comparison | null
   /** Tables of single transactions, as far as they were looked up: GTID to `schema.table`s. */
   readonly inspected: Readonly<Record<string, readonly string[]>>
+  /** Numbers that were found to belong to no transaction, as a GTID set. */
+  readonly absent: string
   /** What a failover would lose, as last measured before the spare was opened. */
   readonly risk: Risk | null
   readonly timeline: readonly Mark[]
@@ -245,6 +247,7 @@ export function newMemory(policy: Policy, now: number, watchSinceClockMs: number
     commitsPerSecond: 0,
     comparison: null,
     inspected: {},
+    absent: '',
     risk: null,
     timeline: [],
     givenUp: null,

@@ -85,7 +85,7 @@ const SUBJECTS: Readonly<Record<string, (a: Assessment) => string>> = {
     a.named.health === 'sick' && a.spare.health === 'sick'
       ? 'no server lets us in'
       : 'neither server answers',
-  'second-server-open': (a) => `${a.spare.name} was open beside the writer and is closed`,
+  'second-server-open': (a) => `${a.spare.name} is open beside the writer`,
   'writer-closed': (a) => `NOT WRITABLE, ${a.named.name} is closed`,
   'writer-restarted': (a) => `${a.named.name} restarted and is opened again`,
   'writer-reopened': (a) => `${a.named.name} is open again, no failover`,
@@ -206,15 +206,18 @@ function riskInWords(risk: Risk | null, from: string): string {
   const window = `commits of its last ${risk.windowMs} ms may be missing, at most about ${risk.transactionsAtMost} at the rate seen`
   if (risk.missingCount > 0)
     return `Yes: ${risk.missingCount} transactions seen on ${from} never arrived (${risk.missing.slice(0, 500)}); ${window}.`
+  const quiet = risk.quietMs !== null && risk.windowMs !== null && risk.quietMs > risk.windowMs / 2
+  if (risk.transactionsAtMost === 0 && !quiet)
+    return `No transaction is known or expected to be missing (everything seen on ${from} is here; ${risk.windowMs} ms were not seen).`
   return risk.transactionsAtMost === 0
-    ? `No transaction is known or expected to be missing (everything seen on ${from} is here; ${risk.windowMs} ms were not seen).`
+    ? `Possibly: everything that we saw on ${from} is here, but nothing had reached the spare for the last ${risk.quietMs} ms. What ${from} committed in that time is not known; it committed nothing before.`
     : `Possibly: everything that we saw on ${from} is here; ${window}.${quietInWords(risk)}`
 }
 
-/** Commits reach the spare within milliseconds: if it heard nothing for most of that time, there were hardly any. */
+/** Commits reach the spare within milliseconds: if it heard nothing for most of that time, there were hardly any, or the way was cut. */
 function quietInWords({ quietMs, windowMs }: Risk): string {
   if (quietMs === null || windowMs === null || quietMs < windowMs / 2) return ''
-  return ` Nothing had reached the spare for ${quietMs} ms of these, so most likely it is only what was on its way.`
+  return ` Nothing had reached the spare for ${quietMs} ms of these: either there were hardly any, or the two were cut off from each other first.`
 }
 
 function fenceInWords(a: Assessment, from: string): string {

@@ -15,6 +15,9 @@ export function held(spare: Answer): string {
   return spare.channel === null ? spare.executed : union(spare.executed, spare.channel.received)
 }
 
+/** Clocks may be this far apart without being told of. */
+const CLOCKS_APART_MS = 1000
+
 /** A claim whose holder died is taken over within a minute or two. After much longer nobody knows what happened meanwhile. */
 const INHERITED_MS_MAX = 180_000
 
@@ -39,6 +42,9 @@ export function provenFresh(
       spare.heartbeat.writtenClockMs >= claim.heartbeatClockMs &&
       spare.clockMs - claim.heartbeatClockMs <= INHERITED_MS_MAX
     )
+  // Where the two clocks were never compared, one from the future only shows that they are apart.
+  const compared = named.clockOffsetMs !== null
+  if (!compared && spare.heartbeat.writtenClockMs > spare.clockMs + CLOCKS_APART_MS) return false
   const ageMs = spare.clockMs + aheadMs(named, memory, policy) - spare.heartbeat.writtenClockMs
   return ageMs <= freshnessMs + (now - failingSinceMs)
 }

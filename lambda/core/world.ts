@@ -158,6 +158,8 @@ export interface Answer {
   readonly events: EventsView | null
   /** What the look was asked to find out about single transactions; null if not asked. */
   readonly transactions: readonly Transaction[] | null
+  /** Of the numbers asked for, those that no transaction has (MariaDB: servers of a domain share its numbers); '' if none. */
+  readonly absent: string
   /** What stands in the way of a switchover here; null if the look was not asked for it, or couldn't find out. */
   readonly obstacles: readonly Obstacle[] | null
 }
@@ -254,7 +256,10 @@ export interface ServerEvent extends EventName {
 
 export interface Transaction {
   readonly gtid: string
-  /** `schema.table` of each table it changes; empty if the server doesn't say (a statement, DDL). */
+  /**
+   * `schema.table` of each table it changes. Where the log holds a statement in place of rows, `statement on schema.table` or the like,
+   * as far as its text says; empty if nothing is certain.
+   */
   readonly tables: readonly string[]
 }
 

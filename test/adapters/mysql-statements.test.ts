@@ -1,6 +1,6 @@
 /** Statements and rows of the MySQL dialects, without a server. */
-import { expect, test } from 'vitest'
-import { TableCollector } from '../../lambda/adapters/mysql/binlog.ts'
+import { describe, expect, test } from 'vitest'
+import { statementOn, TableCollector } from '../../lambda/adapters/mysql/binlog.ts'
 import { channelParameters, decidingVariables, dialectFor } from '../../lambda/adapters/mysql/dialect.ts'
 import { setOfState } from '../../lambda/adapters/mysql/dialect-mariadb.ts'
 import { chooseChannel } from '../../lambda/adapters/mysql/look.ts'
@@ -9,8 +9,16 @@ import { openStatement, sqlClock } from '../../lambda/adapters/mysql/statements.
 const uuid = 'aaaaaaaa-1111-2222-3333-444444444444'
 
 function collect(wanted: readonly string[], events: readonly (readonly [string, string])[]) {
-  const collector = new TableCollector(wanted)
+  const collector = new TableCollector(wanted.join(','), 1000)
   for (const [type, info] of events) collector.add(type, info)
+  return collector.result().transactions
+}
+
+/** The same of a file that was read to its end. */
+function found(wanted: string, events: readonly (readonly [string, string])[]) {
+  const collector = new TableCollector(wanted, 1000)
+  for (const [type, info] of events) collector.add(type, info)
+  collector.endFile()
   return collector.result()
 }
 
@@ -125,7 +133,7 @@ test('a transaction with a statement in it, or without its end, is never taken f
     [`${uuid}:5`],
     [...begin(5), harmless, ['Query', 'use `shop`; DELETE FROM orders'], ['Xid', 'COMMIT /* xid=2 */']],
   )
-  expect(mixed).toEqual([{ gtid: `${uuid}:5`, tables: [] }])
+  expect(mixed).toEqual([{ gtid: `${uuid}:5`, tables: ['statement on shop.orders'] }])
   expect(collect([`${uuid}:5`], [...begin(5), harmless])).toEqual([{ gtid: `${uuid}:5`, tables: [] }])
 })
 
@@ -149,7 +157,47 @@ test("MariaDB's transactions are told by their tables too; its DDL is never take
   )
   expect(found).toEqual([
     { gtid: '0-1-5', tables: ['hotspare.heartbeat'] },
-    { gtid: '0-1-6', tables: [] },
+    { gtid: '0-1-6', tables: ['statement on hotspare.heartbeat'] },
     { gtid: '0-1-7', tables: ['shop.orders'] },
   ])
+})
+
+describe("on MariaDB a server's own transactions are few among the numbers of its domain", () => {
+  const events: [string, string][] = [
+    ['Gtid_list', '[0-1-5]'],
+    ['Gtid', 'BEGIN GTID 0-2-6'],
+    ['Table_map', 'table_id: 19 (shop.orders)'],
+    ['Write_rows_v1', 'table_id: 19 flags: STMT_END_F'],
+    ['Xid', 'COMMIT /* xid=9 */'],
+  ]
+
+  test('numbers that belong to nobody are told apart from those that were not found', () => {
+    // What came before the file is not known: the state says only what was last.
+    expect(found('0-2:1-7', [['Gtid_list', '[0-1-5,0-2-3]'], ...events.slice(1)])).toMatchObject({
+      absent: '0-2:4-5:7',
+    })
+    expect(found('0-2:1-6', events)).toEqual({
+      transactions: [{ gtid: '0-2-6', tables: ['shop.orders'] }],
+      absent: '0-2:1-5',
+    })
+  })
+
+  test('nothing is absent as long as no file was read to its end, nor on MySQL', () => {
+    const collector = new TableCollector('0-2:1-6', 1000)
+    for (const [type, info] of events) collector.add(type, info)
+    expect(collector.result().absent).toBe('')
+    expect(found(`${uuid}:1-9`, begin(5)).absent).toBe('')
+  })
+})
+
+test.each([
+  ["use `shop`; INSERT INTO orders (token) VALUES ('secret')", 'statement on shop.orders'],
+  ["insert into `shop`.`orders` values ('secret')", 'statement on shop.orders'],
+  ['UPDATE shop.orders SET note = 1', 'statement on shop.orders'],
+  ['use `shop`; /* tool */ DELETE FROM orders WHERE 1', 'statement on shop.orders'],
+  ['use `shop`; ALTER TABLE orders ADD x INT', 'statement on shop.orders'],
+  ["use `shop`; CALL pay('secret')", 'statement in shop'],
+  ["CALL pay('secret')", null],
+])('of a statement only what it is on is told: %s', (info, expected) => {
+  expect(statementOn(info)).toBe(expected)
 })

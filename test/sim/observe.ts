@@ -178,6 +178,7 @@ function facts(
     durable: server.durable,
     skipsReplicaStart: server.skipsReplicaStart,
     events: invocation.request.servers[server.name]?.events === true ? server.events : null,
+    absent: '',
     transactions:
       asked === null
         ? null

@@ -74,6 +74,13 @@ describe('the writer dies', () => {
     expectWriter(story.calm(), 'bob', 4)
   })
 
+  test('T13 T38: the spare waits for the writer that is dead, though that still counts as its replica: switched off before it applies', () => {
+    const story = watched()
+    set(story, 'bob', { semiSync: SEMI_SYNC, slow: true }).commit('alice').wait(100)
+    story.and({ do: 'crash', server: 'alice' }).until('stopping-wait').act().until('catching-up')
+    expect(story.state.servers.bob.semiSync?.sourceWaits).toBe(false)
+  })
+
   test('T13: semi-synchronous replication worked until it died: lossless, and said so', () => {
     const story = watched()
     set(story, 'alice', { semiSync: SEMI_SYNC })
@@ -1015,6 +1022,15 @@ describe('watches come and go', () => {
     const story = watched().start('w2').turn('w2', 1000).turn('w2', 1000)
     story.until('relieved')
     expect(invocationOf(story.state, 'w1').finished).toBe(true)
+  })
+
+  test('T1: nobody watched, and the last heartbeat is from the future: it proves nothing', () => {
+    const story = new Story().start('w0')
+    set(story, 'alice', { skewMs: 60_000 })
+    for (let second = 0; second < 4; second++) story.turn('w0', 1000)
+    story.and({ do: 'kill', who: 'w0' }).and({ do: 'crash', server: 'alice' }).wait(20_000)
+    story.start('w1').until('spare-freshness-unproven')
+    expect(story.openServers).toEqual([])
   })
 
   test('a watch whose clock ran ahead is gone: the row that it left relieves nobody', () => {

@@ -37,6 +37,8 @@ export class Beats {
   #session: Session | null = null
   #opening = false
   #beat: Beat | null = null
+  /** The heartbeat that is being given up at this moment. */
+  #givingUp: number | null = null
   /** A session that was given up with a write in it, until the server no longer lists it. */
   #abandoned: number | null = null
 
@@ -122,13 +124,17 @@ export class Beats {
   async #watch(session: Session, written: Promise<boolean>, step: BeatStep): Promise<void> {
     if (await settledWithin(written, step.deadlineMs)) return
     this.#abandoned = session.id
+    this.#givingUp = step.sequence
     const waitedFor = session.id === null ? '' : await this.#options.giveUp(session.id)
     session.destroy()
     const state = waitedFor === '' ? '' : ` (${waitedFor})`
+    this.#givingUp = null
     this.#end(step, 'failed', `no answer within ${step.deadlineMs} ms${state}`)
   }
 
   #end(step: BeatStep, state: Beat['state'], message: string): void {
+    // Its session may break off because we end it; why we do says more than that.
+    if (state === 'failed' && this.#givingUp === step.sequence) return
     if (this.#beat?.sequence !== step.sequence || this.#beat.state !== 'pending') return
     this.#beat = { ...this.#beat, state, endedAtMs: this.#options.monotonicNow(), message }
   }

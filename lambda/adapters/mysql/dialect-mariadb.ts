@@ -37,6 +37,7 @@ export function mariadbDialect(variables: ReadonlySet<string>): Dialect {
     stopApplier: 'STOP SLAVE ? SQL_THREAD',
     startApplier: 'START SLAVE ? SQL_THREAD',
     waitingAppliers,
+    fullDisk: null,
     // It rolls half a transaction back by itself (0.3 s for 150 MB, tried on 10.11), unless that touched a table that can't.
     killAppliersAfterMs: 2000,
     receiverStates: `SELECT STATE AS state FROM information_schema.PROCESSLIST WHERE COMMAND = 'Slave_IO'`,

@@ -36,6 +36,7 @@ export function mysqlDialect(version: number, variables: ReadonlySet<string>): D
     stopApplier: `STOP ${replica} SQL_THREAD FOR CHANNEL ?`,
     startApplier: `START ${replica} SQL_THREAD FOR CHANNEL ?`,
     waitingAppliers: version >= 80_000 ? waitingAppliers : waitingAppliersOf57,
+    fullDisk: version >= 80_022 ? fullDisk : null,
     killAppliersAfterMs: 0,
     receiverStates,
     obstacles: mysqlObstacles,
@@ -137,6 +138,10 @@ const waitingAppliersOf57 = `SELECT t.PROCESSLIST_ID AS id
   FROM performance_schema.replication_applier_status_by_worker AS w
   JOIN performance_schema.threads AS t ON t.THREAD_ID = w.THREAD_ID
   WHERE w.CHANNEL_NAME = ? AND t.PROCESSLIST_STATE LIKE 'Waiting for an event from Coordinator%'`
+
+/** It is repeated every ten minutes. */
+const fullDisk = `SELECT DATA AS data FROM performance_schema.error_log
+  WHERE LOGGED > NOW(6) - INTERVAL 15 MINUTE AND DATA LIKE '%isk is full%' ORDER BY LOGGED DESC LIMIT 1`
 
 const receiverStates = `SELECT PROCESSLIST_STATE AS state FROM performance_schema.threads
   WHERE NAME IN ('thread/sql/replica_io', 'thread/sql/slave_io')`

@@ -39,6 +39,8 @@ export interface Dialect {
   readonly waitingAppliers: string
   /** A stop of the applier is given this long to end by itself before such a thread is killed. */
   readonly killAppliersAfterMs: number
+  /** The newest complaint about a full disk of the last minutes, as `data`; null where the server keeps no such list. */
+  readonly fullDisk: string | null
   /** What receivers do at this moment, in the server's words. */
   readonly receiverStates: string
   /**

@@ -96,7 +96,12 @@ function fieldsOf(error: unknown): ErrorFields {
   }
 }
 
-/** The server names the account in its errors ("Access denied for user 'name'@'host'"); user names are credentials too. */
-function withoutAccount(message: string): string {
-  return message.replaceAll(/'[^']*'@'([^']*)'/g, "'...'@'$1'")
+/**
+ * The server names the account in its errors ("Access denied for user 'name'@'host'"), a receiver the one it uses ("'name@host:3306'");
+ * user names are credentials too.
+ */
+export function withoutAccount(message: string): string {
+  return message
+    .replaceAll(/'[^']*'@'([^']*)'/g, "'...'@'$1'")
+    .replaceAll(/'[^'@\s]+@([^'@]+:\d+)'/g, "'...@$1'")
 }

@@ -5,10 +5,10 @@
  * answer, fresh probes go out on their own, and the look returns with what there is.
  */
 import type { ActResult, BeatStep, QueueCloseStep, ServerLookRequest, ServerStep } from '../../core/step.ts'
-import type { ServerView, Transaction } from '../../core/world.ts'
+import type { ServerView } from '../../core/world.ts'
 import type { ServerLink } from '../server.ts'
 import { Beats } from './beats.ts'
-import { tablesOf } from './binlog.ts'
+import { type Found, tablesOf } from './binlog.ts'
 import { textOf } from './columns.ts'
 import { profileOf, type ServerProfile } from './control.ts'
 import { settledWithin, withinDeadline } from './deadline.ts'
@@ -62,7 +62,7 @@ interface Standing {
 
 interface Scan {
   readonly gtidSet: string
-  readonly found: Promise<readonly Transaction[]>
+  readonly found: Promise<Found>
 }
 
 /** A look that may not wait still gives a healthy server this long before a probe doubts it. */
@@ -111,10 +111,11 @@ class MysqlLink implements ServerLink {
   async look(request: ServerLookRequest): Promise<ServerView> {
     const endsAtMs = this.#options.monotonicNow() + request.waitMs
     const facts = this.#closed ? null : await this.#ask(request, endsAtMs)
-    const transactions = facts === null ? null : await this.#transactions(request.transactions, endsAtMs)
+    const found = facts === null ? null : await this.#transactions(request.transactions, endsAtMs)
+    const inspected = { transactions: found?.transactions ?? null, absent: found?.absent ?? '' }
     return {
       probes: this.#prober.takeEnded(),
-      answer: facts === null ? null : { ...this.#answerOf(facts), transactions },
+      answer: facts === null ? null : { ...this.#answerOf(facts), ...inspected },
       guard: this.#guard.state,
       beat: this.#beats.last,
     }
@@ -276,9 +277,9 @@ class MysqlLink implements ServerLink {
     return { ...answer, channel: { ...answer.channel, receiver: 'off' } }
   }
 
-  async #transactions(gtidSet: string | null, endsAtMs: number): Promise<readonly Transaction[] | null> {
+  async #transactions(gtidSet: string | null, endsAtMs: number): Promise<Found | null> {
     if (gtidSet === null) return null
-    if (gtidSet === '') return []
+    if (gtidSet === '') return { transactions: [], absent: '' }
     if (this.#scan?.gtidSet !== gtidSet) this.#scan = { gtidSet, found: this.#scanFor(gtidSet) }
     const { found } = this.#scan
     if (!(await this.#within(found, endsAtMs))) return null
@@ -288,7 +289,7 @@ class MysqlLink implements ServerLink {
     })
   }
 
-  async #scanFor(gtidSet: string): Promise<readonly Transaction[]> {
+  async #scanFor(gtidSet: string): Promise<Found> {
     const aid = await this.#sessions.open('aid')
     this.#sessions.markHarmless(aid)
     const late = () => aid.destroy()
@@ -331,6 +332,7 @@ class MysqlLink implements ServerLink {
   async #killIfLocked(id: number): Promise<string> {
     const session = this.#control?.session
     const table = this.#dialect?.sessions.table
+    const fullDisk = this.#dialect?.fullDisk
     if (session === undefined || table === undefined) return ''
     try {
       const [row] = (await session.query(`SELECT state FROM ${table} WHERE id = ?`, [id])).rows
@@ -338,6 +340,10 @@ class MysqlLink implements ServerLink {
       // A commit that waits for disk space or an acknowledgement must be let be: MySQL ends itself if one is killed on a full disk
       // (binlog_error_action = ABORT_SERVER; tried on 9.7.4).
       if (/\block\b/i.test(state)) await session.query('KILL ?', [id])
+      else if (fullDisk != null) {
+        const [complaint] = (await session.query(fullDisk)).rows
+        if (complaint !== undefined) return `${state}; ${textOf(complaint, 'data').slice(0, 120)}`
+      }
       return state
     } catch {
       return ''

@@ -8,7 +8,7 @@ import type { Answer, Channel, HeartbeatRow, OtherSession, SemiSync, TakeoverRow
 import { flagOf, numberOf, textOf, withoutBlanks } from './columns.ts'
 import type { ServerProfile } from './control.ts'
 import { type ChannelPart, channelParameters, type Dialect } from './dialect.ts'
-import { serverErrno } from './errors.ts'
+import { serverErrno, withoutAccount } from './errors.ts'
 import { readEvents } from './events.ts'
 import { obstaclesOn } from './obstacles.ts'
 import { ourAccount } from './our-account.ts'
@@ -29,7 +29,7 @@ export interface Reading {
 
 /** A look's facts, and the name of the replication channel they are about. */
 export interface Facts {
-  readonly answer: Omit<Answer, 'transactions'>
+  readonly answer: Omit<Answer, 'transactions' | 'absent'>
   readonly channelName: string
   /** Every session of Hotspare's account, our own included. */
   readonly accountSessions: ReadonlySet<number>
@@ -106,11 +106,11 @@ function channelOf(row: Row, part: ChannelPart): Channel {
     ...part,
     receiver: receiverOf(row),
     receiverErrno: numberOf(row, 'Last_IO_Errno'),
-    receiverError: textOf(row, 'Last_IO_Error'),
+    receiverError: withoutAccount(textOf(row, 'Last_IO_Error')),
     readPosition: `${file}:${textOf(row, 'Read_Source_Log_Pos', 'Read_Master_Log_Pos')}`,
     applier: applierOf(row),
     applierErrno: numberOf(row, 'Last_SQL_Errno'),
-    applierError: textOf(row, 'Last_SQL_Error'),
+    applierError: withoutAccount(textOf(row, 'Last_SQL_Error')),
     delaySeconds: numberOf(row, 'SQL_Delay'),
   }
 }

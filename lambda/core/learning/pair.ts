@@ -1,6 +1,6 @@
 /** What both servers together show: freshness, how much is covered, the commit rate, the comparison. */
 import { compareSpare } from '../compare.ts'
-import { contains } from '../gtid-set.ts'
+import { contains, subtract, union } from '../gtid-set.ts'
 import type { Ledger } from '../ledger.ts'
 import type { Comparison, Known, Memory } from '../memory.ts'
 import { held } from '../spare.ts'
@@ -61,7 +61,7 @@ export function learnPair(
     acknowledgedAtMs: acknowledgedAtMs(before, world, ledger.writer, spare),
     ...applied,
     commitsPerSecond,
-    comparison: compare(before.comparison, spareName, spare, named),
+    comparison: compare(before.comparison, learned.absent, spareName, spare, named),
   }
 }
 
@@ -96,11 +96,13 @@ function learnApplied(
 
 function compare(
   before: Comparison | null,
+  absent: string,
   server: string,
   spare: Parameters<typeof compareSpare>[0],
   named: Parameters<typeof compareSpare>[1],
 ): Comparison {
-  const found = compareSpare(spare, named)
+  const compared = compareSpare(spare, named)
+  const found = { ...compared, alone: subtract(compared.alone, absent) }
   const same = before?.server === server && before.alone === found.alone && before.lacks === found.lacks
   return { server, ...found, looks: same ? before.looks + 1 : 1 }
 }
@@ -109,4 +111,9 @@ export function learnTransactions(before: Memory['inspected'], world: World): Me
   const found = Object.values(world.servers).flatMap((view) => view.answer?.transactions ?? [])
   if (found.length === 0) return before
   return { ...before, ...Object.fromEntries(found.map(({ gtid, tables }) => [gtid, tables])) }
+}
+
+export function learnAbsent(before: string, world: World): string {
+  const found = Object.values(world.servers).map((view) => view.answer?.absent ?? '')
+  return found.every((set) => set === '') ? before : found.reduce(union, before)
 }
