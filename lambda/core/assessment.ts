@@ -85,7 +85,7 @@ function claimState(claim: Claim | null, memory: Memory, world: World, now: numb
     return { kind: 'mine', claim, ours, remainingMs: ours.renewedAtMs + claim.lengthMs - now }
   }
   // Only a reading later than the whole length proves that it stood unchanged for that long.
-  const seenForMs = (ledger.readAtMs ?? 0) - ledger.unchangedSinceMs
+  const seenForMs = Math.max(0, (ledger.readAtMs ?? 0) - ledger.unchangedSinceMs)
   return { kind: 'other', claim, expired: seenForMs >= claim.lengthMs, seenForMs }
 }
 
