@@ -11,7 +11,7 @@ import type { Policy } from '../../lambda/core/policy.ts'
 import type { Row } from '../../lambda/core/situation.ts'
 import type { Obstacle, PlannedSwitchover, SemiSync } from '../../lambda/core/world.ts'
 import { BEGINNING, firstLedger, POLICY } from './healthy.ts'
-import type { Event, How } from './pair.ts'
+import { commit, type Event, type How } from './pair.ts'
 import { ADDRESSES, invocationOf, type Name, type SimServer, UUIDS } from './state.ts'
 import { Story, situationsReached } from './story.ts'
 
@@ -107,6 +107,14 @@ describe('it is done', () => {
     expectNothingLost(story)
   })
 
+  test('the moment to close is when the spare has just caught up', () => {
+    const story = asked().until('sweeping', 'r1')
+    set(story, 'bob', { slow: true }).commit('alice').until('switchover-nearing', 'r1', 10, 20)
+    expect(story.openServers).toEqual(['alice'])
+    set(story, 'bob', { slow: false })
+    expect(answered(story).code('r1')).toBe('switched-over')
+  })
+
   test('T13 T38: nobody would acknowledge on the spare: waiting is switched off there before the closing', () => {
     const story = asked()
     set(story, 'bob', { semiSync: UNACKNOWLEDGED })
@@ -149,6 +157,15 @@ describe('it is done', () => {
     expect(story.code('r1')).toBe('already-writer')
     expectWriter(story, 'alice', 3)
     expect(story.ledger.revision).toBe(7)
+  })
+
+  test('R12: what is committed on the new writer between the two reads of a look is not missing there', () => {
+    const story = asked().until('switchover-opening', 'r1').act('r1')
+    story.and({ do: 'look', who: 'r1', between: (state) => commit(state, 'bob') })
+    expect(story.code('r1')).toBe('moving')
+    answered(story)
+    expectWriter(story, 'bob', 4)
+    expectNothingLost(story)
   })
 
   test('a request that arrives twice is done once', () => {
@@ -224,6 +241,14 @@ describe('it is refused while writes flow, and nothing is changed', () => {
     expect(story.code('r1'), story.trace()).toBe('switched-over')
     expect(story.ledger.writer).toBe('bob')
     expectNothingLost(story)
+  })
+
+  test('switchover-lagging, waived: it is closed all the same, and undone in time', () => {
+    const story = asked({ force: ['switchover-lagging'] })
+    set(story, 'bob', { slow: true }).commit('alice').wait(2000)
+    answered(story, 'r1', 800)
+    expect(givenUp(story)?.code).toBe('switchover-over-budget')
+    expectWriter(story, 'alice', 3)
   })
 
   test('readers on the spare are nobody’s business', () => {

@@ -17,7 +17,7 @@ import {
   targetRestarted,
   unfit,
 } from '../assessment.ts'
-import { contains } from '../gtid-set.ts'
+import { ofOrigin, subtract } from '../gtid-set.ts'
 import { tell } from '../message.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
@@ -44,6 +44,10 @@ const halfClosed = (a: Assessment) => a.named.answer?.halfClosed === true
 const closing = (a: Assessment) => mine(a)?.ours.closing ?? null
 /** How long a failed close is looked into; writers are not kept waiting by it. */
 const BLOCKED_MS = 1000
+const sinceClaimedMs = (a: Assessment) =>
+  a.now - (a.memory.timeline.find(({ what }) => what === 'claimed')?.atMs ?? Number.NEGATIVE_INFINITY)
+/** For how long the best moment is waited for; then a tolerable one will do. */
+const NEARING_MS = 5000
 const inTime = (a: Assessment) => (forwardLeftMs(a) ?? 0) > 0
 
 const targetOpen: readonly Row[] = [
@@ -52,10 +56,7 @@ const targetOpen: readonly Row[] = [
   {
     code: 'switchover-target-lacks',
     severity: 'critical',
-    when: (a) =>
-      isOpen(a.spare) &&
-      isClosed(a.named) &&
-      !contains(a.spare.answer?.executed ?? '', a.named.answer?.executed ?? ''),
+    when: (a) => isOpen(a.spare) && isClosed(a.named) && targetLacks(a),
     because: (a) =>
       `${a.spare.name} is open and lacks transactions of ${a.named.name}: the switchover is undone; what ${a.spare.name} alone has is listed.`,
     step: undo,
@@ -177,6 +178,15 @@ const ready: readonly Row[] = [
     step: (a) => steps.stopWaiting(a.spare),
   },
   {
+    // What the spare still has to apply at the closing is what keeps everybody waiting.
+    code: 'switchover-nearing',
+    severity: 'info',
+    when: (a) => beforeClosing(a) && (a.memory.lagMs ?? 0) > 0 && sinceClaimedMs(a) < NEARING_MS,
+    because: (a) =>
+      `${a.spare.name} applies what ${a.named.name} had at the last look, before ${a.named.name} is closed.`,
+    afterMs: 5,
+  },
+  {
     code: 'switchover-closing',
     severity: 'warning',
     when: beforeClosing,
@@ -291,6 +301,18 @@ function ttlOverAtMs(a: Assessment): number {
 }
 /** Route 53 says that a change is everywhere within a minute. */
 const INSYNC_MS_MAX = 60_000
+
+/**
+ * Without what is of the target's own origin: the open target is read first, so the old writer may show a commit of it that was made
+ * between the two readings.
+ */
+function targetLacks(a: Assessment): boolean {
+  const target = a.spare.answer
+  const old = a.named.answer
+  if (target === null || old === null) return false
+  const missing = subtract(old.executed, target.executed)
+  return missing !== ofOrigin(missing, target.uuid)
+}
 
 function unprepared(a: Assessment): Assessment['named'] | undefined {
   const reached = mine(a)?.ours.swept ?? {}

@@ -5,7 +5,16 @@
  * The one thing to understand: none of them guards the data, the exact position does (R11). They keep the write block short, and the
  * way back open.
  */
-import { type Assessment, duration, isOpen, onHold, paused, spareClean, waived } from '../assessment.ts'
+import {
+  type Assessment,
+  duration,
+  isClosed,
+  onHold,
+  paused,
+  type Side,
+  spareClean,
+  waived,
+} from '../assessment.ts'
 import { count } from '../gtid-set.ts'
 import type { Row } from '../situation.ts'
 import {
@@ -51,6 +60,9 @@ const passing = { forceable: false, transient: true }
 const waivable = { forceable: true, transient: false }
 const waivableAndPassing = { forceable: true, transient: true }
 
+/** Whoever has not answered yet, or missed one look, is waited for; dead or sick is a reason. */
+const gone = ({ answer, health }: Side) => answer === null && (health === 'dead' || health === 'sick')
+const bothAnswer = (a: Assessment) => a.named.answer !== null && a.spare.answer !== null
 const runs = (channel: Channel | null | undefined) => channel?.receiver === 'on' && channel.applier === 'on'
 const stateOf = (channel: Channel | null | undefined) => {
   if (channel == null) return 'replication is not set up'
@@ -79,7 +91,7 @@ const ofThePair: readonly Refusal[] = [
       `See the message about ${a.spare.name}: extract what only it has, then reseed or release it.`,
   }),
   refusal('switchover-writer-not-open', passing, {
-    when: (a) => !isOpen(a.named) || a.named.answer?.halfClosed === true,
+    when: (a) => isClosed(a.named) || a.named.answer?.halfClosed === true || gone(a.named),
     why: (a) =>
       a.named.answer === null
         ? `${a.named.name} does not answer us (${a.named.health})`
@@ -88,12 +100,12 @@ const ofThePair: readonly Refusal[] = [
       `A switchover needs two healthy servers. If ${a.named.name} is dead, send a failover instead.`,
   }),
   refusal('switchover-spare-silent', passing, {
-    when: (a) => a.spare.answer === null,
+    when: (a) => gone(a.spare),
     why: (a) => `${a.spare.name} does not answer us (${a.spare.health})`,
     advice: (a) => `Bring ${a.spare.name} back first.`,
   }),
   refusal('switchover-version', waivable, {
-    when: (a) => !canReplicateBack(a),
+    when: (a) => bothAnswer(a) && !canReplicateBack(a),
     why: (a) =>
       `${a.spare.name} runs ${a.spare.answer?.version} and ${a.named.name} ${a.named.answer?.version}: an older server can't be relied on to replicate from a newer one, so ${a.named.name} might not follow afterwards`,
     advice: (a) =>
@@ -108,13 +120,13 @@ const ofThePair: readonly Refusal[] = [
 
 const ofReplication: readonly Refusal[] = [
   refusal('switchover-not-replicating', passing, {
-    when: (a) => !runs(a.spare.answer?.channel),
+    when: (a) => bothAnswer(a) && !runs(a.spare.answer?.channel),
     why: (a) =>
       `${a.spare.name} does not replicate from ${a.named.name}: ${stateOf(a.spare.answer?.channel)}`,
     advice: (a) => `Mend it on ${a.spare.name}, then START REPLICA there.`,
   }),
   refusal('switchover-reverse-broken', waivableAndPassing, {
-    when: (a) => !runs(a.named.answer?.channel),
+    when: (a) => bothAnswer(a) && !runs(a.named.answer?.channel),
     why: (a) =>
       `${a.named.name} could not follow ${a.spare.name} afterwards: ${stateOf(a.named.answer?.channel)}`,
     advice: (a) => `START REPLICA on ${a.named.name}, and mend what keeps it from connecting.`,
@@ -183,7 +195,9 @@ export function reasonAgainst(a: Assessment): Refusal | null {
 
 /** Something that has to be known first has not been found out yet. */
 export function undecided(a: Assessment): boolean {
-  return !keepsUp(a) || (a.memory.comparison?.looks ?? 0) < 2 || obstacles(a) === null
+  if (!bothAnswer(a)) return true
+  const unproven = !keepsUp(a) && !waived(a, 'switchover-lagging')
+  return unproven || (a.memory.comparison?.looks ?? 0) < 2 || obstacles(a) === null
 }
 
 /** It may still be waited for a better moment. */
