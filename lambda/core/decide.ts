@@ -266,7 +266,7 @@ function lookFor(a: Assessment, row: Row, step: Step | null): LookRequest {
 function asksForEvents(a: Assessment, side: Assessment['named']): boolean {
   if (a.claim.kind === 'mine' || side.memory.failingSinceMs !== null) return false
   const { now } = side.memory.events
-  return now === null || a.now - now.readAtMs > EVENTS_EVERY_MS
+  return now === null || now.readAtMs === null || a.now - now.readAtMs > EVENTS_EVERY_MS
 }
 const EVENTS_EVERY_MS = 60_000
 /** The change that has to spread: of the writer, or of the TTL before a switchover. */

@@ -1,7 +1,9 @@
 /**
  * Takes one look into memory: pure bookkeeping, no judgement. What is judged from it stands in the tables of situations.
  */
+
 import { learnClaim, learnMove, learnOpenUnderClaim, learnReadSinceClosed } from './learning/claim.ts'
+import { learnRan } from './learning/events.ts'
 import { currentLedger, landedSwap, learnLedger } from './learning/ledger.ts'
 import { learnAbsent, learnPair, learnTransactions } from './learning/pair.ts'
 import { learnServer } from './learning/server.ts'
@@ -36,9 +38,11 @@ export function learn(before: Memory, world: World, now: number): Memory {
   const parsed = currentLedger(learned)
   if (parsed === null) return learned
   const target = world.servers[parsed.claim?.target ?? '']?.answer ?? null
+  const stood = currentLedger(before)?.claim != null
   const measurable = learned.ours !== null && parsed.claim?.intent === 'failover' && target?.closed === true
   return {
     ...learned,
+    servers: learnRan(servers, parsed.writer, { stood, stands: parsed.claim !== null }, world.last),
     risk: measurable ? assessRisk(learned, parsed.writer, target, world.policy) : learned.risk,
     ...learnPair(before, learned, parsed, world, now),
     timeline: learnTimeline(learned, parsed, landed, world, now),

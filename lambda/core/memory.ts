@@ -80,10 +80,15 @@ export interface ServerMemory {
 }
 
 export interface EventsMemory {
-  /** As read last, be it long ago; null if never, or not since a step of ours changed it. */
-  readonly now: { readonly view: EventsView; readonly readAtMs: number } | null
-  /** We stopped its scheduler, and have not started it since. */
-  readonly stoppedByUs: boolean
+  /** As read last, be it long ago (`readAtMs` null: to be read again); null if never, or not since a step of ours changed it. */
+  readonly now: {
+    readonly view: EventsView
+    /** It took writes then. */
+    readonly open: boolean
+    readonly readAtMs: number | null
+  } | null
+  /** Its scheduler ran while it was open and a claim came to stand: whoever held that may have stopped it. */
+  readonly ran: boolean
   /** How often this invocation has tried to start or stop something there. */
   readonly steps: number
 }
@@ -215,7 +220,7 @@ export function newMemory(policy: Policy, now: number, watchSinceClockMs: number
     known: null,
     unwritten: null,
     receiverOffSinceMs: null,
-    events: { now: null, stoppedByUs: false, steps: 0 },
+    events: { now: null, ran: false, steps: 0 },
     channelMark: '',
     channelMovedAtMs: null,
   }

@@ -9,10 +9,10 @@ import { subtract } from '../../lambda/core/gtid-set.ts'
 import { formatLedger } from '../../lambda/core/ledger.ts'
 import type { Policy } from '../../lambda/core/policy.ts'
 import type { Row } from '../../lambda/core/situation.ts'
-import type { Obstacle, PlannedSwitchover, SemiSync } from '../../lambda/core/world.ts'
+import type { Obstacle, PlannedSwitchover, SemiSync, ServerEvent } from '../../lambda/core/world.ts'
 import { BEGINNING, firstLedger, POLICY } from './healthy.ts'
 import { commit, type Event, type How } from './pair.ts'
-import { ADDRESSES, invocationOf, type Name, type SimServer, UUIDS } from './state.ts'
+import { ADDRESSES, invocationOf, NAMES, type Name, type SimServer, UUIDS } from './state.ts'
 import { Story, situationsReached } from './story.ts'
 
 const UNACKNOWLEDGED: SemiSync = {
@@ -69,6 +69,53 @@ function expectNothingLost(story: Story): void {
 }
 
 const givenUp = (story: Story) => invocationOf(story.state, 'r1').memory.givenUp
+
+describe('T18 T40: events follow the open server', () => {
+  const event = (state: ServerEvent['state']): ServerEvent => {
+    return { schema: 'shop', name: 'nightly', definer: 'ann@%', state }
+  }
+  const withEvents = () => {
+    const story = watched()
+    set(story, 'alice', { events: { scheduler: 'on', list: [event('enabled')] } })
+    set(story, 'bob', { events: { scheduler: 'off', list: [event('replica-side')] } })
+    for (let second = 0; second < 62; second++) story.turn('w1', 1000)
+    return story.ask('r1')
+  }
+  const schedulers = ({ state }: Story) => NAMES.map((name) => state.servers[name].events.scheduler)
+
+  test('stopped before the closing, started on the new writer', () => {
+    const story = withEvents()
+    answered(story)
+    expect(story.codes).toContain('switchover-stopping-events')
+    for (let second = 0; second < 70; second++) story.turn('w1', 1000)
+    expectWriter(story, 'bob', 4)
+    expect(schedulers(story)).toEqual(['off', 'on'])
+    expect(story.state.servers.bob.events.list).toEqual([event('enabled')])
+  })
+
+  test('a person who stops them has the last word, before a switchover and after one', () => {
+    const off = (story: Story, name: Name) => {
+      set(story, name, { events: { ...story.state.servers[name].events, scheduler: 'off' } })
+      for (let second = 0; second < 130; second++) story.turn('w1', 1000)
+      return story.state.servers[name].events.scheduler
+    }
+    const before = withEvents()
+    expect(off(before.and({ do: 'kill', who: 'r1' }), 'alice')).toBe('off')
+    const after = withEvents()
+    answered(after)
+    for (let second = 0; second < 70; second++) after.turn('w1', 1000)
+    expect(schedulers(after)).toEqual(['off', 'on'])
+    expect(off(after, 'bob')).toBe('off')
+  })
+
+  test('its function dies after that: they run again on the writer', () => {
+    const story = withEvents().until('switchover-closing', 'r1').act('r1')
+    story.and({ do: 'kill', who: 'r1' })
+    for (let turn = 0; turn < 300; turn++) story.turn('w1', 500)
+    expect(story.openServers).toEqual(['alice'])
+    expect(schedulers(story)).toEqual(['on', 'off'])
+  })
+})
 
 describe('it is done', () => {
   test('M7: the writer is closed, the spare opened at its exact position, one batch moves both, the old writer follows', () => {

@@ -10,7 +10,7 @@ import * as steps from '../steps.ts'
 import type { EventName } from '../world.ts'
 
 /** Somebody else's right or lock is in the way then; trying on would only hide what else is wrong. */
-const TRIES = 3
+export const EVENT_TRIES = 3
 
 /** Enabled on the other server, and not yet here. */
 function toEnable(a: Assessment): readonly EventName[] {
@@ -25,11 +25,8 @@ function toEnable(a: Assessment): readonly EventName[] {
 const idOf = ({ schema, name }: EventName) => JSON.stringify([schema, name])
 
 function toStart(a: Assessment): boolean {
-  const { now, stoppedByUs } = a.named.memory.events
-  if (now?.view.scheduler !== 'off') return false
-  const there = a.spare.memory.events
-  const ran = there.stoppedByUs || there.now?.view.scheduler === 'on'
-  return stoppedByUs || (a.memory.moved?.to === a.named.name && ran)
+  if (a.named.memory.events.now?.view.scheduler !== 'off') return false
+  return a.named.memory.events.ran || a.spare.memory.events.ran
 }
 
 export const events: readonly Row[] = [
@@ -40,7 +37,7 @@ export const events: readonly Row[] = [
       acts(a) &&
       isClosed(a.spare) &&
       a.spare.memory.events.now?.view.scheduler === 'on' &&
-      a.spare.memory.events.steps < TRIES,
+      a.spare.memory.events.steps < EVENT_TRIES,
     because: (a) =>
       `${a.spare.name} is closed and its event scheduler runs: it is stopped, so that no event writes there.`,
     step: (a) => steps.stopEvents(a.spare),
@@ -51,7 +48,7 @@ export const events: readonly Row[] = [
     when: (a) =>
       acts(a) &&
       isOpen(a.named) &&
-      a.named.memory.events.steps < TRIES &&
+      a.named.memory.events.steps < EVENT_TRIES &&
       (toStart(a) || toEnable(a).length > 0),
     because: (a) => {
       const names = toEnable(a).map(({ schema, name }) => `${schema}.${name}`)

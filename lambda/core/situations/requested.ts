@@ -8,6 +8,7 @@ import * as steps from '../steps.ts'
 import { claimLengthMs, planned } from '../switchover.ts'
 import { blind } from './blind.ts'
 import { claimsOfOthers } from './claims-of-others.ts'
+import { events } from './events.ts'
 import { ledgerProblems } from './ledger-problems.ts'
 import { secondOpen } from './second-open.ts'
 import { spareStates } from './spare-states.ts'
@@ -43,6 +44,7 @@ const standing: readonly Row[] = [
 
 const done: readonly Row[] = [
   ...shared('recording-takeover'),
+  ...events,
   {
     code: 'switchover-following',
     severity: 'info',

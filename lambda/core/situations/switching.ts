@@ -32,6 +32,7 @@ import {
 } from '../switchover.ts'
 import { blindUnderClaim } from './blind.ts'
 import { first, mine, release, undo } from './claim-facts.ts'
+import { EVENT_TRIES } from './events.ts'
 import { sweeping } from './sweeping.ts'
 import { reasonAgainst, undecided } from './switchover-refusals.ts'
 import { moving, oldWriterClosing, targetClosing } from './target-states.ts'
@@ -185,6 +186,17 @@ const ready: readonly Row[] = [
     because: (a) =>
       `${a.spare.name} applies what ${a.named.name} had at the last look, before ${a.named.name} is closed.`,
     afterMs: 5,
+  },
+  {
+    code: 'switchover-stopping-events',
+    severity: 'info',
+    when: (a) =>
+      beforeClosing(a) &&
+      a.named.memory.events.now?.view.scheduler === 'on' &&
+      a.named.memory.events.steps < EVENT_TRIES,
+    because: (a) =>
+      `The event scheduler of ${a.named.name} is stopped first: a privileged event would write on it though it is closed (T40).`,
+    step: (a) => steps.stopEvents(a.named),
   },
   {
     code: 'switchover-closing',
