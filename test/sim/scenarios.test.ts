@@ -993,6 +993,14 @@ describe('T18 T40: events run on the writer and only there', () => {
     expect(story.openServers).toEqual(['bob'])
   })
 
+  test('a person who stops them there has the last word', () => {
+    const story = withEvents().and({ do: 'crash', server: 'alice' }).until('starting-events').act()
+    for (let second = 0; second < 10; second++) story.turn('w1', 1000)
+    set(story, 'bob', { events: { ...eventsOf(story, 'bob'), scheduler: 'off' } })
+    for (let second = 0; second < 70; second++) story.turn('w1', 1000)
+    expect(eventsOf(story, 'bob').scheduler).toBe('off')
+  })
+
   test('the function died between the move and this: the next one learns it from the old writer when it is back', () => {
     const story = withEvents().and({ do: 'crash', server: 'alice' }).until('moving').act()
     story.and({ do: 'kill', who: 'w1' }).start('w2')
