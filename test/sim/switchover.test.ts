@@ -248,6 +248,7 @@ describe('it is refused while writes flow, and nothing is changed', () => {
     },
     'switchover-unacknowledged': (story) => set(story, 'alice', { semiSync: UNACKNOWLEDGED }),
     'switchover-long-transaction': (story) => set(story, 'alice', { obstacles: [obstacle('transaction')] }),
+    'switchover-stalled': (story) => story.and({ do: 'kill', who: 'w1' }).wait(12_000),
     'switchover-ddl': (story) => set(story, 'alice', { obstacles: [obstacle('ddl')] }),
     'switchover-locked': (story) => set(story, 'alice', { obstacles: [obstacle('lock')] }),
     'switchover-backup': (story) => set(story, 'bob', { obstacles: [obstacle('backup')] }),
@@ -340,7 +341,7 @@ describe('it is refused while writes flow, and nothing is changed', () => {
   test('waitForQuietMs: it waits while writes flow, and then goes on', () => {
     const story = asked({ waitForQuietMs: 20_000 })
     set(story, 'alice', { obstacles: [obstacle('transaction')] })
-    for (let turn = 0; turn < 50; turn++) story.turn('r1', 200).commit('alice')
+    for (let turn = 0; turn < 50; turn++) story.turn('r1', 200).commit('alice').turn('w1', 0)
     expect(invocationOf(story.state, 'r1').finished).toBe(false)
     expectWriter(story, 'alice', 3)
     answered(set(story, 'alice', { obstacles: [] }))

@@ -9,6 +9,7 @@ import {
   type Assessment,
   duration,
   isClosed,
+  isOpen,
   onHold,
   paused,
   type Side,
@@ -154,6 +155,24 @@ const ofReplication: readonly Refusal[] = [
   }),
 ]
 
+/** How old the newest heartbeat on the writer may be: it is written every second while a watch is at work and commits get through. */
+const HEARTBEAT_AGE_MS_MAX = 10_000
+const heartbeatAgeMs = ({ answer }: Side) =>
+  answer === null || typeof answer.heartbeat === 'string'
+    ? 0
+    : answer.clockMs - answer.heartbeat.writtenClockMs
+
+const ofTheWriter: readonly Refusal[] = [
+  // A commit that waits for disk space must not be killed, and the closing kills: MySQL would end itself (T4).
+  refusal('switchover-stalled', waivableAndPassing, {
+    when: (a) => isOpen(a.named) && heartbeatAgeMs(a.named) > HEARTBEAT_AGE_MS_MAX,
+    why: (a) =>
+      `no heartbeat has been committed on ${a.named.name} for ${duration(heartbeatAgeMs(a.named))}: either nobody watches, or ${a.named.name} can't commit`,
+    advice: (a) =>
+      `See that a watch is at work, and look at ${a.named.name} for a full disk or a global read lock. If only the watch is missing: "force":["switchover-stalled"].`,
+  }),
+]
+
 const kill = (a: Assessment) =>
   `Wait ("waitForQuietMs"), or end them on ${a.named.name} with KILL. Hotspare ends no work of others before the writer is closed.`
 
@@ -181,7 +200,12 @@ const ofSessions: readonly Refusal[] = [
   }),
 ]
 
-export const switchoverRefusals: readonly Refusal[] = [...ofThePair, ...ofReplication, ...ofSessions]
+export const switchoverRefusals: readonly Refusal[] = [
+  ...ofThePair,
+  ...ofReplication,
+  ...ofTheWriter,
+  ...ofSessions,
+]
 
 /** What `force` may name for a switchover. */
 export const SWITCHOVER_FORCEABLE: readonly string[] = switchoverRefusals
