@@ -2,11 +2,12 @@
 import { existsSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Account, eventStatements } from '../../lab/database/accounts.ts'
+import type { Account } from '../../lab/database/accounts.ts'
 import type { DatabaseServer } from '../../lab/database/database-server.ts'
 import type { Family } from '../../lab/database/family.ts'
 import { type Pair, startPair } from '../../lab/database/pair.ts'
 import { replicationOf } from '../../lab/database/replication.ts'
+import { setEventRights } from '../servers/words.ts'
 
 /** What Hotspare's account runs, and what it must not get. */
 interface Words {
@@ -192,27 +193,10 @@ export function pairSuite(family: Family): void {
     })
   })
 
-  /** Rights are no part of replication here: they are given and taken on both servers, out of their binary logs. */
-  async function onBoth(statements: (server: DatabaseServer) => readonly string[]): Promise<void> {
-    for (const server of pair.servers) {
-      const wasOpen = await server.isOpen()
-      await server.open()
-      await server.session(async (root) => {
-        await root.query('SET SESSION sql_log_bin = 0')
-        for (const statement of statements(server)) await root.query(statement)
-      })
-      if (!wasOpen) await server.close()
-    }
-  }
-
   describe("Hotspare's account, without the rights for events", () => {
     // On MariaDB 10.11 SUPER, which is only there for events, stands in for several of the others.
-    beforeAll(() =>
-      onBoth(({ binary }) =>
-        eventStatements(binary).map((grant) => grant.replace('GRANT', 'REVOKE').replace(' TO ', ' FROM ')),
-      ),
-    )
-    afterAll(() => onBoth(({ binary }) => eventStatements(binary)))
+    beforeAll(() => setEventRights(pair, 'taken'))
+    afterAll(() => setEventRights(pair, 'given'))
 
     it('reads what it decides on', async () => {
       for (const look of words.looks)

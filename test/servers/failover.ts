@@ -19,7 +19,7 @@ import {
   startWatch,
   timesDone,
 } from './on-stage.ts'
-import { hasReceivedAll, isLocked, strayCommit, WORDS } from './words.ts'
+import { hasReceivedAll, isLocked, setEventRights, strayCommit, WORDS } from './words.ts'
 
 /** A crash and a freeze, played and judged as the demo does. */
 export function crashAndFreeze(family: Family): void {
@@ -100,6 +100,18 @@ export function moreDeaths(family: Family): void {
           )
           expect(said.message).toContain('START REPLICA on alice')
         })
+      })
+    })
+
+    it('T18: without the rights for events they are left alone, and everything else goes on', async () => {
+      await onStage({ family }, async (stage) => {
+        await setEventRights(stage.pair, 'taken')
+        const watch = await startWatch(stage)
+        await stage.pair.alice.kill()
+        await situation(watch, 'spare-unreachable')
+        expect(ledgerOf(stage)).toMatchObject({ epoch: 2, writer: 'bob', claim: null })
+        const before = timesDone('beat', watch)
+        await eventually('heartbeats are written', () => timesDone('beat', watch) > before + 2)
       })
     })
 

@@ -12,7 +12,7 @@ export const STEPS: Readonly<Record<string, (look: LookLine) => boolean>> = {
   detaching: ({ last }) => last?.step === 'detach' && last.outcome === 'done',
   'stopping the applier': ({ last }) => last?.step === 'stop-applier' && last.outcome === 'done',
   opening: ({ last }) => last?.step === 'open' && last.outcome === 'done',
-  'the move': ({ last, memory }) => last?.step === 'swap' && memory.moved !== null,
+  'the move': ({ last, situation }) => last?.step === 'swap' && situation === 'starting-events',
   'starting events': ({ last }) => last?.step === 'start-events' && last.outcome === 'done',
   'recording the takeover': ({ last, memory }) => last?.step === 'record-takeover' && memory.moved !== null,
 }

@@ -5,7 +5,7 @@
  * what a test itself does to a server that should replicate from nobody stays out of the binary log.
  */
 import { copyFileSync } from 'node:fs'
-import { type Account, accountInSql } from '../../lab/database/accounts.ts'
+import { type Account, accountInSql, eventStatements } from '../../lab/database/accounts.ts'
 import type { DatabaseServer as Server } from '../../lab/database/database-server.ts'
 import type { Family } from '../../lab/database/family.ts'
 import type { Pair } from '../../lab/database/pair.ts'
@@ -84,6 +84,20 @@ export async function createAdministrator(pair: Pair): Promise<Account> {
   })
   await pair.waitUntilCaughtUp(pair.bob)
   return account
+}
+
+/** What Hotspare's account needs for events, on both servers and out of their binary logs. A pair starts with it. */
+export async function setEventRights(pair: Pair, to: 'given' | 'taken'): Promise<void> {
+  for (const server of pair.servers) {
+    const wasOpen = await server.isOpen()
+    await server.open()
+    await server.session(async (root) => {
+      await root.query('SET SESSION sql_log_bin = 0')
+      for (const grant of eventStatements(server.binary))
+        await root.query(to === 'given' ? grant : grant.replace('GRANT', 'REVOKE').replace(' TO ', ' FROM '))
+    })
+    if (!wasOpen) await server.close()
+  }
 }
 
 /** Semi-synchronous replication both ways; each server waits for so long for the other's acknowledgement. */

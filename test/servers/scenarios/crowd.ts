@@ -59,37 +59,3 @@ export async function whileCrowded(
     for (const { close } of crowd) close()
   }
 }
-
-export interface HeartbeatCount {
-  /** The most heartbeat writes that were at work at once, and the most sessions that Hotspare had. */
-  stop(): Promise<{ readonly writes: number; readonly sessions: number }>
-}
-
-/** Counts, until it is stopped, what Hotspare has on the server at once (T37). */
-export function countHeartbeats(server: Server): HeartbeatCount {
-  let isOver = false
-  let writes = 0
-  let sessions = 0
-  const counting = server.session(
-    async (root) => {
-      while (!isOver) {
-        const ours = (await sessionsOver(root)).filter(({ user }) => user === 'hotspare')
-        sessions = Math.max(sessions, ours.length)
-        writes = Math.max(
-          writes,
-          ours.filter(({ statement }) => /hotspare\.heartbeat/.test(statement)).length,
-        )
-      }
-    },
-    { timeoutMs: 200_000 },
-  )
-  // Told when it is stopped.
-  counting.catch(() => undefined)
-  return {
-    stop: async () => {
-      isOver = true
-      await counting
-      return { writes, sessions }
-    },
-  }
-}

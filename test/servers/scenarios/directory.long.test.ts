@@ -1,8 +1,8 @@
 /** Route 53 slow, away, refusing, or changed by somebody else; and the other services; on real servers. */
 import { expect } from 'vitest'
-import { messageOf } from '../../../lab/log-line.ts'
+import { lookOf, messageOf } from '../../../lab/log-line.ts'
 import type { Stage } from '../../../lab/stage.ts'
-import { eventually, ledgerOf, type looks, recordOf, situation, startWatch, timesDone } from '../on-stage.ts'
+import { eventually, ledgerOf, looks, type looks, recordOf, situation, startWatch, timesDone } from '../on-stage.ts'
 import { playScenarios } from './play.ts'
 import { failedOver, nothingOpened, settlesAs, told } from './scene.ts'
 
@@ -103,6 +103,8 @@ playScenarios('directory', {
     faults.priorRequestNotCompleteNext(2)
     await stage.pair.alice.kill()
     await failedOverOnce(stage, watch)
+    // Nothing has to be read again: a change that was put off was certainly not made.
+    expect(looks(watch).map((look) => look.situation)).not.toContain('directory-unreachable')
   },
 
   'claim-answer-lost': async (stage) => {
@@ -125,8 +127,11 @@ playScenarios('directory', {
     await eventually('the claim is sent again', () => stage.aws.route53.counts.changeCalls >= 3, SLOW_MS)
     landing.resolve()
     await failedOverOnce(stage, watch, SLOW_MS)
-    // Before a server was touched the text had changed once more, so that the first one could not land any more.
+    // It was refused: before a server was touched the text had changed once more.
     expect(stage.aws.route53.counts.batchesRefused).toBeGreaterThanOrEqual(1)
+    const claim = stage.aws.route53.batches.find(({ comment }) => comment === 'hotspare claim')
+    const opened = watch.logs.find((line) => lookOf(line)?.last?.step === 'open')
+    expect(opened?.atMs).toBeGreaterThan(claim?.appliedAtMs ?? Number.POSITIVE_INFINITY)
   },
 
   'move-answer-lost': async (stage) => {

@@ -1,7 +1,9 @@
 /** Watches whose process has something loaded before the bundle: a wrong clock, or a freeze at the worst moment. */
+import { readFileSync } from 'node:fs'
 import type { Invocation } from '../../../lab/lambda/invocation.ts'
 import { PAIR, type Stage, type WatcherOptions } from '../../../lab/stage.ts'
 import { nodeOptions } from '../../../lambda/runtime-options.ts'
+import { eventually } from '../on-stage.ts'
 
 /** A watch whose wall clock is this far ahead of everybody's; negative: behind. */
 export function watchWithClock(stage: Stage, shiftMs: number, options: WatcherOptions = {}): Invocation {
@@ -20,6 +22,10 @@ export function watchThatFreezes(
     watch,
     frozen: async (timeoutMs) => {
       await watch.waitForLog((line) => line.json?.kind === 'frozen', timeoutMs)
+      // A process that is told to go on before it has stopped stops afterwards, for good.
+      await eventually('it has stopped', () =>
+        /^State:\s+T/m.test(readFileSync(`/proc/${watch.pid}/status`, 'utf8')),
+      )
     },
   }
 }

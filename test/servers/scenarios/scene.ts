@@ -1,5 +1,5 @@
 /** What many plays need: an application that counts what it lost, the last look, and messages. */
-import { expect } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import { type Acknowledged, type Application, startApplication } from '../../../lab/application.ts'
 import { accountInSql } from '../../../lab/database/accounts.ts'
 import type { Invocation } from '../../../lab/lambda/invocation.ts'
@@ -22,13 +22,16 @@ export async function applicationByName(stage: Stage): Promise<Application> {
     name: 'app',
     target: { name: WRITER_NAME, nameServer: stage.aws.environment.HOTSPARE_NAME_SERVER },
   })
+  onTestFinished(() => app.stop())
   await app.firstFrom(stage.pair.hostFor('application', stage.pair.alice), 0, 10_000)
   return app
 }
 
 /** One that stays with this server whatever happens, by an address of its own that no link leads through. */
 export function applicationBeside(stage: Stage, server: Server, name = 'beside'): Application {
-  return startApplication({ ...clientOf(stage), name, target: { host: server.host } })
+  const app = startApplication({ ...clientOf(stage), name, target: { host: server.host } })
+  onTestFinished(() => app.stop())
+  return app
 }
 
 function clientOf(stage: Stage) {

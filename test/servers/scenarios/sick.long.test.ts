@@ -7,7 +7,8 @@ import type { Stage } from '../../../lab/stage.ts'
 import { eventually, ledgerOf, looks, situation, startWatch } from '../on-stage.ts'
 import { endSessions, hasReceivedAll, type Server } from '../words.ts'
 import { startBlockedHost } from './blocked-host.ts'
-import { countHeartbeats, cutOver, whileCrowded } from './crowd.ts'
+import { cutOver, whileCrowded } from './crowd.ts'
+import { countHeartbeats, heartbeatsGoOn } from './heartbeats.ts'
 import { playScenarios } from './play.ts'
 import { reopened } from './reopened.ts'
 import type { Family } from './scenario.ts'
@@ -44,16 +45,6 @@ function nothingTold(stage: Stage, watch: Invocation): void {
   ]
   const secrets = new RegExp(`${stage.pair.hotspare.password}|${OTHER_PASSWORD}|'hotspare'@`)
   expect(said.filter((text) => secrets.test(text))).toEqual([])
-}
-
-/** Heartbeats are committed and reach the spare. */
-async function heartbeatsGoOn(stage: Stage): Promise<void> {
-  const newest = async () => {
-    const [row] = await stage.pair.bob.query<{ sequence: number }>('SELECT sequence FROM hotspare.heartbeat')
-    return Number(row?.sequence ?? 0)
-  }
-  const before = await newest()
-  await eventually('two more heartbeats reach bob', async () => (await newest()) >= before + 2)
 }
 
 /** Nobody can write on alice: it is told with the cause, one heartbeat at most waits there, and nothing is opened. */

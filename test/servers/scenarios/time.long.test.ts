@@ -6,6 +6,7 @@ import { startScheduler } from '../../../lab/lambda/scheduler.ts'
 import { PAIR, type Stage } from '../../../lab/stage.ts'
 import { eventually, flips, ledgerOf, looks, situation, startWatch, timesDone } from '../on-stage.ts'
 import type { Server } from '../words.ts'
+import { heartbeatsGoOn } from './heartbeats.ts'
 import { playScenarios } from './play.ts'
 import { watchThatFreezes, watchWithClock } from './preloaded.ts'
 import { reopened } from './reopened.ts'
@@ -24,6 +25,12 @@ const OPENING = 'SET GLOBAL read_only = IF('
 const CLOSING: Readonly<Record<Family, string>> = {
   mysql: 'SET GLOBAL super_read_only = 1',
   mariadb: 'SET GLOBAL read_only = 1',
+}
+
+/** The watch is over, and has left behind what the next one needs to trust the spare. */
+async function watchedUntilNow(stage: Stage, watch: Invocation): Promise<void> {
+  await heartbeatsGoOn(stage)
+  await ended(watch)
 }
 
 async function ended(watch: Invocation): Promise<void> {
@@ -67,17 +74,32 @@ async function playFunctionClock(stage: Stage, shiftMs: number): Promise<void> {
   expect(timesDone('open', watch)).toBe(1)
 }
 
+/** Two watches see the death, one of them with a wrong clock; the younger one by its own clock comes second. */
 async function playWrongClockBeside(stage: Stage, shiftMs: number): Promise<void> {
-  const deployed = await startWatch(stage)
-  const other = watchWithClock(stage, shiftMs, { name: 'other' })
-  await other.waitForLog(() => true, 10_000)
-  await stage.pair.alice.kill()
+  const { alice } = stage.pair
+  const deployed = () => startWatch(stage, null)
+  const other = async () => watchWithClock(stage, shiftMs, { name: 'other' })
+  const first = await (shiftMs > 0 ? deployed() : other())
+  await situation(first, 'healthy')
+  await heartbeatsGoOn(stage)
+  let second: Invocation | undefined
+  await alice.session(async (root) => {
+    // Without a heartbeat of the second one the first is not relieved.
+    await root.query('BEGIN')
+    await root.query('SELECT * FROM hotspare.heartbeat FOR UPDATE')
+    second = await (shiftMs > 0 ? other() : deployed())
+    await situation(second, 'healthy')
+    await alice.kill()
+  })
   await failedOver(stage)
-  await eventually(
-    'whoever still watches sees it',
-    () => looks(deployed, other).filter(({ situation: code }) => code === 'spare-unreachable').length > 0,
+  const watches = [first, second as Invocation]
+  const doubted = (watch: Invocation) => looks(watch).some(({ situation: code }) => /^writer-/.test(code))
+  await eventually('both have seen it', () => watches.every(doubted))
+  await eventually('both have gone on', () =>
+    watches.every((watch) => /^(spare-unreachable|relieved)$/.test(looks(watch).at(-1)?.situation ?? '')),
   )
-  expect(timesDone('open', deployed, other)).toBe(1)
+  expect(timesDone('open', ...watches)).toBe(1)
+  expect(ledgerOf(stage)).toMatchObject({ epoch: 2, claim: null })
 }
 
 async function playWriterClock(stage: Stage, seconds: number): Promise<void> {
@@ -101,7 +123,7 @@ async function onlyOpen(stage: Stage, writer: Server): Promise<void> {
 
 playScenarios('time', {
   'died-between-two-watches': async (stage) => {
-    await ended(await startWatch(stage))
+    await watchedUntilNow(stage, await startWatch(stage))
     await stage.pair.alice.kill()
     const next = await startWatch(stage, null, { name: 'next' })
     await failedOver(stage)
@@ -111,7 +133,7 @@ playScenarios('time', {
   'died-unwatched': {
     on: QUICKLY_STALE,
     play: async (stage) => {
-      await ended(await startWatch(stage))
+      await watchedUntilNow(stage, await startWatch(stage))
       await stage.pair.alice.kill()
       await untilStale(performance.now())
       const late = await startWatch(stage, 'spare-freshness-unproven', { name: 'late' })
@@ -191,7 +213,7 @@ playScenarios('time', {
       const { alice } = stage.pair
       await restartWithClock(alice, 60)
       await reopened(stage, alice)
-      await ended(await startWatch(stage, 'clocks-apart'))
+      await watchedUntilNow(stage, await startWatch(stage, 'clocks-apart'))
       await alice.kill()
       await untilStale(performance.now())
       await startWatch(stage, 'spare-freshness-unproven', { name: 'late' })
@@ -226,6 +248,7 @@ playScenarios('time', {
     const { alice, bob } = stage.pair
     const { watch: sleeper, frozen } = watchThatFreezes(stage, OPENING, { timeoutMs: 400_000 })
     await situation(sleeper, 'healthy')
+    await heartbeatsGoOn(stage)
     await alice.kill()
     await frozen(20_000)
     expect(ledgerOf(stage).claim).toMatchObject({ intent: 'failover', target: 'bob' })
