@@ -16,6 +16,8 @@ interface Context {
 interface Event {
   readonly action?: unknown
   readonly pair?: unknown
+  /** The pairs of one shard, as the schedule names them; all without. */
+  readonly pairs?: unknown
   readonly force?: unknown
 }
 
@@ -32,7 +34,7 @@ export async function watch(event: Event, context: Context): Promise<unknown> {
     performance.now() + Math.min(WATCH_LIMIT_MS, context.getRemainingTimeInMillis() - CLOSING_MS)
   const remainingMs = () => endsAtMs - performance.now()
   const loaded = configuration
-  const pairs = event.pair === undefined ? Object.keys(loaded.pairs) : [nameOf(event, loaded)]
+  const pairs = event.pair === undefined ? shardOf(event, loaded) : [nameOf(event, loaded)]
   const results = await Promise.allSettled(pairs.map((pair) => watchPair(runOf(loaded, pair, remainingMs))))
   const failed = results.find((result) => result.status === 'rejected')
   // One pair's defect must not hide behind the others' success: the invocation fails, loudly, after all have ended.
@@ -57,6 +59,13 @@ export async function request(event: Event, context: Context): Promise<unknown> 
     situation: 'wrong-request',
     because: `The action ${JSON.stringify(event.action ?? null)} is not one that this version knows. Send {"action":"status","pair":"${pair}"} or {"action":"failover","pair":"${pair}"}.`,
   }
+}
+
+/** While a deployment replaces schedules and code one after the other, an event may name a pair that is no longer there. */
+function shardOf(event: Event, { pairs }: Configuration): string[] {
+  const known = Object.keys(pairs)
+  const { pairs: shard } = event
+  return Array.isArray(shard) ? known.filter((name) => shard.includes(name)) : known
 }
 
 /** @throws {Error} that names the pairs there are. */

@@ -32,6 +32,8 @@ export async function hasDebianTools(): Promise<boolean> {
  */
 export async function unpackDebianPackage(request: {
   packageName: string
+  /** Further packages that it only recommends and that are needed all the same. */
+  alongside?: readonly string[]
   suite: string
   folder: string
   /** Dependencies that the server itself never loads, by the start of their names. */
@@ -56,6 +58,7 @@ export async function unpackDebianPackage(request: {
   await aptGet([
     ...options,
     ...['install', '--download-only', '--no-install-recommends', '--yes', request.packageName],
+    ...(request.alongside ?? []),
   ])
   const archives = readdirSync(join(apt, 'archives')).filter((name) => name.endsWith('.deb'))
   const own = archives.find((name) => name.startsWith(`${request.packageName}_`))
