@@ -152,8 +152,9 @@ export function pairMetric(
 }
 
 export class Alarms extends Construct {
-  readonly ofPairs: readonly Alarm[]
-  readonly ofFunctions: readonly Alarm[]
+  readonly all: readonly Alarm[]
+  /** The functions' first. */
+  readonly names: string[] = []
   readonly #action: SnsAction | null
 
   constructor(scope: Construct, id: string, props: AlarmsProps) {
@@ -161,7 +162,8 @@ export class Alarms extends Construct {
     const { deploymentName, pairs, lagAlarmMs, topic } = props
     this.#action = topic === null ? null : new SnsAction(topic)
     const rows = alarmRows(lagAlarmMs)
-    this.ofPairs = pairs.flatMap((pair, index) => {
+    const ofFunctions = props.functions.flatMap((each) => this.#ofFunction(each, props))
+    const ofPairs = pairs.flatMap((pair, index) => {
       const scope = this.#scopeFor(pairs.length, index)
       return rows.map((row) => {
         const metric = pairMetric(deploymentName, pair, row.metric, row.statistic)
@@ -172,7 +174,7 @@ export class Alarms extends Construct {
         })
       })
     })
-    this.ofFunctions = props.functions.flatMap((each) => this.#ofFunction(each, props))
+    this.all = [...ofFunctions, ...ofPairs]
   }
 
   #scopeFor(count: number, index: number): Construct {
@@ -213,6 +215,7 @@ export class Alarms extends Construct {
   }
 
   #add(scope: Construct, id: string, row: Omit<AlarmRow, 'metric'> & { readonly metric: IMetric }): Alarm {
+    this.names.push(row.name)
     const alarm = new Alarm(scope, id, {
       alarmName: row.name,
       alarmDescription: row.text,

@@ -4,9 +4,9 @@
  * The one thing to understand: the drawing is made anew each time somebody looks, by a function that may look and nothing else; it
  * is invoked in that person's name, so who sees the dashboard needs the right to invoke it.
  */
-import { Duration, Stack } from 'aws-cdk-lib'
+import { Duration } from 'aws-cdk-lib'
 import {
-  type Alarm,
+  Alarm,
   AlarmStatusWidget,
   Dashboard as CloudWatchDashboard,
   CustomWidget,
@@ -23,7 +23,8 @@ export interface DashboardProps {
   readonly pairs: readonly string[]
   readonly widget: LambdaFunction
   readonly functions: readonly LambdaFunction[]
-  readonly alarms: readonly Alarm[]
+  /** In the order to show them. */
+  readonly alarmNames: readonly string[]
 }
 
 const fullWidth = 24
@@ -44,9 +45,10 @@ export class Dashboard extends Construct {
           title: 'Alarms',
           width: fullWidth,
           height: 4,
-          alarms: props.alarms
-            .filter((alarm) => Stack.of(alarm) === Stack.of(this))
-            .slice(0, alarmsPerWidget),
+          // By name: those of many pairs are in nested stacks.
+          alarms: props.alarmNames
+            .slice(0, alarmsPerWidget)
+            .map((alarmName) => Alarm.fromAlarmName(this, alarmName.replaceAll('/', '|'), alarmName)),
         }),
       ],
       [

@@ -165,7 +165,6 @@ export class HotSpare extends Construct {
         mode: selfTest,
       })
       test.node.addDependency(...endpoints, ...(topic?.parts ?? []))
-      new CfnOutput(this, 'SelfTestResult', { value: test.result })
     }
     new CfnOutput(this, 'RequestFunctionName', { value: request.handler.functionName })
   }
@@ -210,8 +209,7 @@ export class HotSpare extends Construct {
       topic: this.alertTopic,
       functions: given.functions,
     })
-    const all = [...alarms.ofFunctions, ...alarms.ofPairs]
-    if (props.dashboard === false) return all
+    if (props.dashboard === false) return alarms.all
     const widget = make({
       suffix: 'widget',
       entry: 'widget',
@@ -221,8 +219,13 @@ export class HotSpare extends Construct {
       placement: given.placement,
     })
     const functions = given.functions.map(({ handler }) => handler)
-    new Dashboard(this, 'Dashboard', { ...shared, widget: widget.handler, functions, alarms: all })
-    return all
+    new Dashboard(this, 'Dashboard', {
+      ...shared,
+      widget: widget.handler,
+      functions,
+      alarmNames: alarms.names,
+    })
+    return alarms.all
   }
 
   #selfTest(

@@ -111,7 +111,11 @@ export function attachingStatements(functionArn: string): PolicyStatement[] {
 
 /** Delete and create, never upsert; the writer records and the ledgers beside them, and nothing else in the zone. */
 function swapStatements(scope: Construct, pairs: readonly PairConfiguration[]): PolicyStatement[] {
-  const groups = Map.groupBy(pairs, ({ directory }) => `${directory.hostedZoneId} ${directory.recordType}`)
+  const groups = new Map<string, PairConfiguration[]>()
+  for (const pair of pairs) {
+    const key = `${pair.directory.hostedZoneId} ${pair.directory.recordType}`
+    groups.set(key, [...(groups.get(key) ?? []), pair])
+  }
   const statements = [...groups.values()].flatMap((group) => chunksOf(group))
   return statements.map((chunk, index) => {
     const [first] = chunk

@@ -24,9 +24,6 @@ export interface SelfTestResourceProps {
 }
 
 export class SelfTestResource extends Construct {
-  /** What the test found, in a sentence or more. */
-  readonly result: string
-
   constructor(scope: Construct, id: string, props: SelfTestResourceProps) {
     super(scope, id)
     const providerName = `${props.deploymentName}-self-test-provider`
@@ -43,7 +40,7 @@ export class SelfTestResource extends Construct {
       frameworkOnEventRole: role,
       logGroup,
     })
-    const resource = new CustomResource(this, 'Resource', {
+    new CustomResource(this, 'Resource', {
       resourceType: 'Custom::HotspareSelfTest',
       serviceToken: provider.serviceToken,
       serviceTimeout: Duration.minutes(10),
@@ -53,7 +50,6 @@ export class SelfTestResource extends Construct {
         Pairs: Object.fromEntries(Object.entries(props.pairs).map(([name, pair]) => [name, pair.writerName])),
       },
     })
-    this.result = resource.getAttString('Result')
     const selfTest = Stack.of(this).getLogicalId(props.handler.node.defaultChild as CfnFunction)
     acknowledge(this, `AwsSolutions-IAM5[Resource::<${selfTest}.Arn>:*]`, [
       'The CDK grants its provider the versions of the function that it invokes; the self-test has none.',

@@ -1,12 +1,16 @@
 /**
- * Entry points of the two functions, one bundle. `watch` runs on the schedule and watches until a younger watch relieves it;
- * `request` answers people, and is a function of its own so that a watch in progress never blocks it.
+ * Entry points of the functions, one bundle. `watch` runs on the schedule and watches until a younger watch relieves it;
+ * `request` answers people, and is a function of its own so that a watch in progress never blocks it. `selfTest` runs once a
+ * deployment, and `widget` whenever somebody looks at the dashboard.
  */
 import { type Configuration, loadConfiguration } from './config.ts'
 import { failover } from './failover-request.ts'
 import { runOf } from './pair.ts'
 import { status } from './status.ts'
 import { watch as watchPair } from './watch.ts'
+
+export { selfTest } from './self-test.ts'
+export { widget } from './widget.ts'
 
 /** What Lambda passes, as far as we use it. */
 interface Context {

@@ -54,7 +54,7 @@ export async function unpackDebianPackage(request: {
   ]
   request.onProgress(`Reading the package list of Debian ${request.suite}`)
   await aptGet([...options, 'update', '--error-on=any'])
-  request.onProgress(`Downloading ${request.packageName} and its libraries (about 60 MB)`)
+  request.onProgress(`Downloading ${request.packageName} and its libraries`)
   await aptGet([
     ...options,
     ...['install', '--download-only', '--no-install-recommends', '--yes', request.packageName],
