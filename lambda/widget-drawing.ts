@@ -42,7 +42,13 @@ const themes: Readonly<Record<Theme, Colours>> = {
   },
 }
 
-const severityWords = { info: 'well', warning: 'warning', critical: 'critical' } as const
+/** In a word and a colour how it stands: while a claim stands nobody may be able to write, so that is not well. */
+function standing({ situation, ledger }: PairPicture, colours: Colours): { word: string; colour: string } {
+  if (situation.severity === 'critical') return { word: 'critical', colour: colours.bad }
+  if (situation.severity === 'warning') return { word: 'warning', colour: colours.fair }
+  const isMoving = ledger === null || ledger.claim !== null
+  return isMoving ? { word: 'at work', colour: colours.fair } : { word: 'well', colour: colours.good }
+}
 
 /** One card a pair; `failures` are pairs that could not be looked at, with the reason. */
 export function drawing(
@@ -66,6 +72,7 @@ function styles({ text, faint, line, card }: Colours): string {
     '.hs h3{margin:0;font-size:16px}',
     '.hs svg{display:block;width:100%;height:auto;margin:6px 0}',
     '.hs p{margin:4px 0}',
+    '.hs .faint span{white-space:nowrap}',
     `.hs .faint{color:${faint};font-size:12px}`,
     '.hs .pill{border:1px solid;border-radius:10px;padding:0 9px;font-weight:700;font-size:12px;white-space:nowrap}',
   ].join('')
@@ -73,15 +80,17 @@ function styles({ text, faint, line, card }: Colours): string {
 
 function card(picture: PairPicture, colours: Colours): string {
   const { situation } = picture
-  const colour = { info: colours.good, warning: colours.fair, critical: colours.bad }[situation.severity]
+  const { word, colour } = standing(picture, colours)
   const advice = situation.advice === '' ? '' : `<p><b>Do:</b> ${clipped(situation.advice, 320)}</p>`
   return [
     '<section>',
     `<header><h3>${escaped(picture.pair)}</h3>`,
-    `<span class="pill" style="color:${colour}">${severityWords[situation.severity]}: ${escaped(situation.code)}</span></header>`,
+    `<span class="pill" style="color:${colour}">${word}: ${escaped(situation.code)}</span></header>`,
     diagram(picture, colours),
     `<p>${clipped(situation.because, 320)}</p>${advice}`,
-    `<p class="faint">${changes(picture).map(escaped).join(' &middot; ')}</p>`,
+    `<p class="faint">${changes(picture)
+      .map((each) => `<span>${escaped(each)}</span>`)
+      .join(' &middot; ')}</p>`,
     '</section>',
   ].join('')
 }
@@ -144,25 +153,27 @@ function name({ writerName, recordValues, servers }: PairPicture, x: number, col
       : recordValues.length === 0
         ? 'no record'
         : recordValues.join(', ')
-  const agrees = recordValues === null || recordValues.includes(writer.address)
+  const agrees = recordValues === null || writer.role === 'unknown' || recordValues.includes(writer.address)
   const colour = recordValues === null || !agrees ? colours.bad : colours.faint
-  return [
+  const lines = [
     `<text x="10" y="15" font-weight="700">${clipped(writerName, 44)}</text>`,
     `<text x="10" y="32" fill="${colour}">${clipped(values, 50)}${agrees ? '' : ` (not ${escaped(writer.name)})`}</text>`,
-    `<path d="M${x} 38V${boxTop - 7}" stroke="${colour}" stroke-width="1.5" fill="none"${agrees && recordValues !== null ? '' : ' stroke-dasharray="3 4"'}/>`,
+  ]
+  // Without a ledger or a record there is nothing that the name could be said to mean.
+  if (writer.role === 'unknown' || recordValues === null) return lines.join('')
+  return [
+    ...lines,
+    `<path d="M${x} 38V${boxTop - 7}" stroke="${colour}" stroke-width="1.5" fill="none"${agrees ? '' : ' stroke-dasharray="3 4"'}/>`,
     `<path d="M${x - 5} ${boxTop - 9}l5 8 5-8z" fill="${colour}"/>`,
   ].join('')
 }
 
 function box(server: ServerPicture, x: number, colours: Colours): string {
-  const rightful = server.role === 'writer' ? 'open' : 'closed'
   const answers = server.state === 'open' || server.state === 'closed'
-  const colour =
-    !answers || server.state !== rightful
-      ? colours.bad
-      : server.role === 'writer'
-        ? colours.good
-        : colours.faint
+  const rightful = { writer: 'open', spare: 'closed', unknown: server.state }[server.role]
+  const usual = server.role === 'writer' ? colours.good : colours.faint
+  const colour = answers && server.state === rightful ? usual : colours.bad
+  const label = server.role === 'unknown' ? server.state : `${server.role}: ${server.state}`
   const dash = answers ? '' : ' stroke-dasharray="6 4"'
   const middle = x + boxWidth / 2
   const details =
@@ -171,7 +182,7 @@ function box(server: ServerPicture, x: number, colours: Colours): string {
   return [
     `<rect x="${x}" y="${boxTop}" width="${boxWidth}" height="${boxHeight}" rx="7" fill="${colours.box}" stroke="${colour}" stroke-width="2"${dash}/>`,
     `<text x="${middle}" y="${boxTop + 22}" ${centred} font-size="15" font-weight="700">${escaped(server.name)}</text>`,
-    `<text x="${middle}" y="${boxTop + 42}" ${centred} font-weight="700" fill="${colour}">${server.role}: ${server.state}</text>`,
+    `<text x="${middle}" y="${boxTop + 42}" ${centred} font-weight="700" fill="${colour}">${label}</text>`,
     `<text x="${middle}" y="${boxTop + 60}" ${centred} font-size="11" fill="${colours.faint}">${clipped(details, 26)}</text>`,
     server.onHold
       ? `<text x="${middle}" y="${boxTop + 79}" ${centred} font-weight="700" fill="${colours.bad}">ON HOLD</text>`

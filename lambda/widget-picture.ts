@@ -30,7 +30,8 @@ export interface PairPicture {
 export interface ServerPicture {
   readonly name: string
   readonly address: string
-  readonly role: 'writer' | 'spare'
+  /** unknown: without a ledger nobody can tell. */
+  readonly role: 'writer' | 'spare' | 'unknown'
   /** sick: answers with an error. untrusted: answers with a certificate that can't be verified. */
   readonly state: 'open' | 'closed' | 'silent' | 'refused' | 'sick' | 'untrusted'
   readonly version: string | null
@@ -55,7 +56,7 @@ export function pictureOf(
   const writer = ledger !== null && names.includes(ledger.writer) ? ledger.writer : (names[0] ?? '')
   const spare = names.find((name) => name !== writer) ?? ''
   const server = (name: string, role: ServerPicture['role']) =>
-    serverOf(world, decision.memory.servers[name], ledger, name, role)
+    serverOf(world, decision.memory.servers[name], ledger, name, ledger === null ? 'unknown' : role)
   return {
     pair: policy.pair,
     writerName: policy.record.name,
