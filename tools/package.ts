@@ -1,22 +1,43 @@
 /**
- * Makes what `npm pack` puts into the package: the function's bundle, and the construct and the command line as JavaScript with
- * declarations. Runs by itself before packing.
+ * `npm run package`: fills dist/package with what is published, for `npm pack ./dist/package` and `npm publish ./dist/package`.
  *
- * The one thing to understand: Node strips no types from what is installed, so the package is compiled; and only what
- * infra/index.ts and cli/ reach is, so the lab, the tests and the tools stay out.
+ * The one thing to understand: Node strips no types from what is installed, so the package is compiled; and this repository brings
+ * a Node of its own along for whoever works on it, which nobody should get who only deploys. So the package has a manifest of its
+ * own, taken from this one's.
  */
 import { execFileSync } from 'node:child_process'
-import { rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { buildBundle } from '../lambda/bundle.ts'
 
 const projectDir = join(import.meta.dirname, '..')
+const packageDir = join(projectDir, 'dist/package')
+const manifestKeys = [
+  'name',
+  'version',
+  'description',
+  'license',
+  'keywords',
+  'type',
+  'engines',
+  'bin',
+  'exports',
+  'dependencies',
+  'peerDependencies',
+]
 
-rmSync(join(projectDir, 'dist/js'), { recursive: true, force: true })
+rmSync(packageDir, { recursive: true, force: true })
 const bundle = await buildBundle({ projectDir })
 const compiler = join(projectDir, 'node_modules/typescript/bin/tsc')
 execFileSync(process.execPath, [compiler, '-p', 'tsconfig.package.json'], {
   cwd: projectDir,
   stdio: 'inherit',
 })
-process.stderr.write(`dist/js compiled; dist/lambda/index.mjs has ${bundle.bytes} bytes\n`)
+const manifest = JSON.parse(readFileSync(join(projectDir, 'package.json'), 'utf8')) as Record<string, unknown>
+for (const path of manifest.files as string[]) {
+  mkdirSync(dirname(join(packageDir, path)), { recursive: true })
+  cpSync(join(projectDir, path), join(packageDir, path), { recursive: true })
+}
+const published = Object.fromEntries(Object.entries(manifest).filter(([key]) => manifestKeys.includes(key)))
+writeFileSync(join(packageDir, 'package.json'), `${JSON.stringify(published, null, 2)}\n`)
+process.stdout.write(`dist/package is ready; the bundle has ${bundle.bytes} bytes\n`)
