@@ -1,8 +1,9 @@
 /** What hotspare.json says about the deployment: what is right, and each mistake with path, value and mend. */
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
-import { ConfigurationError, type Problem, parseConfiguration } from '../lambda/config.ts'
+import { expect, test, vi } from 'vitest'
+import { ConfigurationError, loadConfiguration, type Problem, parseConfiguration } from '../lambda/config.ts'
 import { projectDir } from './source-tree.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a test spoils the text in ways that no type allows.
@@ -51,6 +52,22 @@ test('with subscribers in place of a topic, the function waits for the one that 
   const { alerts, deployment } = parseConfiguration(JSON.stringify(content), 'f')
   expect(alerts).toBeNull()
   expect(deployment.alerts).toEqual({ email: ['dba@example.com'], sms: ['+4930123456'] })
+})
+
+test('the topic that the stack made is named by the environment, and wins', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'hotspare-deployment-test-'))
+  try {
+    const file = join(folder, 'hotspare.json')
+    const content = { ...example(), alerts: { email: ['dba@example.com'] } }
+    content.pairs.orders.tls = { mode: 'disabled' }
+    writeFileSync(file, JSON.stringify(content))
+    expect(loadConfiguration(file).alerts).toBeNull()
+    vi.stubEnv('HOTSPARE_TOPIC_ARN', 'arn:aws:sns:eu-west-1:123456789012:made')
+    expect(loadConfiguration(file).alerts).toEqual({ topicArn: 'arn:aws:sns:eu-west-1:123456789012:made' })
+  } finally {
+    vi.unstubAllEnvs()
+    rmSync(folder, { recursive: true, force: true })
+  }
 })
 
 const key = 'arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab'

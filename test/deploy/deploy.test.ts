@@ -111,6 +111,16 @@ describe('a first deployment', () => {
     expectDone(await cdk.run('bootstrap', 'aws://123456789012/us-east-1'))
   })
 
+  test('a mistake in the file stops it, and nothing is deployed', { timeout: testMs }, async () => {
+    configure({ probeTimoutMs: 5 })
+    const { code, output } = await cdk.run('deploy', ...deployWords)
+    expect(code).not.toBe(0)
+    expect(output).toContain('pairs.orders.detection.probeTimoutMs: unknown key "probeTimoutMs"')
+    expect(output).toContain('did you mean "probeTimeoutMs"?')
+    expect(await stack.status()).toBeNull()
+    configure()
+  })
+
   test('deploy ends with a self-test from the deployed code, against real servers', {
     timeout: testMs,
   }, async () => {
