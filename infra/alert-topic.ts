@@ -17,8 +17,6 @@ export interface AlertTopic {
   readonly topic: ITopic
   /** The key to publish with; null if the topic has none of its own. */
   readonly keyArn: string | null
-  /** What must be there before the first message: policies, subscriptions. */
-  readonly parts: readonly Construct[]
 }
 
 /** The topic that `alerts` names or describes; null if nobody is to be told. */
@@ -28,14 +26,14 @@ export function alertTopicOf(
   given: ITopic | undefined,
   displayName: string,
 ): AlertTopic | null {
-  if (given !== undefined) return { topic: given, keyArn: given.masterKey?.keyArn ?? null, parts: [] }
+  if (given !== undefined) return { topic: given, keyArn: given.masterKey?.keyArn ?? null }
   if (alerts === null) return null
   if (alerts.topicArn !== undefined) {
     const topic = Topic.fromTopicArn(scope, 'Topic', alerts.topicArn)
-    return { topic, keyArn: alerts.kmsKeyArn ?? null, parts: [] }
+    return { topic, keyArn: alerts.kmsKeyArn ?? null }
   }
   const made = new MadeTopic(scope, 'Alerts', alerts, displayName)
-  return { topic: made.topic, keyArn: made.key.keyArn, parts: [made] }
+  return { topic: made.topic, keyArn: made.key.keyArn }
 }
 
 const protocols = {

@@ -156,7 +156,7 @@ export class HotSpare extends Construct {
       name,
       functions.map(({ logGroup }) => logGroup),
     )
-    const endpoints = placement === null ? [] : addEndpoints(this, placement)
+    if (placement !== null) addEndpoints(this, placement)
     if (selfTest !== 'off') {
       const test = this.#selfTest(make, {
         statements: [...looking, ...telling],
@@ -164,7 +164,8 @@ export class HotSpare extends Construct {
         digest,
         mode: selfTest,
       })
-      test.node.addDependency(...endpoints, ...(topic?.parts ?? []))
+      // Last of all: what fails after it would be rolled back through it.
+      test.resource.node.addDependency(...this.node.children.filter((part) => part !== test))
     }
     new CfnOutput(this, 'RequestFunctionName', { value: request.handler.functionName })
   }

@@ -116,11 +116,11 @@ export function placementPerWatcher(placement: Placement, count: number): readon
 }
 
 /**
- * The interface endpoints, with one security group that lets in HTTPS from the functions and nothing else. Empty unless the
- * placement's reach is `endpoints`.
+ * The interface endpoints, with one security group that lets in HTTPS from the functions and nothing else. Nothing unless
+ * the placement's reach is `endpoints`.
  */
-export function addEndpoints(scope: Construct, placement: Placement): readonly CfnVPCEndpoint[] {
-  if (placement.reach !== 'endpoints' || placement.createEndpoints.length === 0) return []
+export function addEndpoints(scope: Construct, placement: Placement): void {
+  if (placement.reach !== 'endpoints' || placement.createEndpoints.length === 0) return
   const group = new SecurityGroup(scope, 'EndpointSecurityGroup', {
     vpc: placement.vpc,
     description: 'HTTPS from the Hotspare functions to the services that they call',
@@ -128,9 +128,9 @@ export function addEndpoints(scope: Construct, placement: Placement): readonly C
   })
   for (const each of placement.securityGroups) group.addIngressRule(each, Port.HTTPS, 'from Hotspare')
   const { region } = Stack.of(scope)
-  return placement.createEndpoints.map((service) => {
+  for (const service of placement.createEndpoints) {
     const isRoute53 = service === 'route53'
-    return new CfnVPCEndpoint(scope, `${endpointIds[service]}Endpoint`, {
+    new CfnVPCEndpoint(scope, `${endpointIds[service]}Endpoint`, {
       vpcEndpointType: 'Interface',
       vpcId: placement.vpc.vpcId,
       serviceName: isRoute53 ? 'com.amazonaws.route53' : `com.amazonaws.${region}.${service}`,
@@ -139,7 +139,7 @@ export function addEndpoints(scope: Construct, placement: Placement): readonly C
       securityGroupIds: [group.securityGroupId],
       privateDnsEnabled: true,
     })
-  })
+  }
 }
 
 const endpointIds = { route53: 'Route53', secretsmanager: 'SecretsManager', sns: 'Sns' } as const

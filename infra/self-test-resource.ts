@@ -24,6 +24,8 @@ export interface SelfTestResourceProps {
 }
 
 export class SelfTestResource extends Construct {
+  readonly resource: CustomResource
+
   constructor(scope: Construct, id: string, props: SelfTestResourceProps) {
     super(scope, id)
     const providerName = `${props.deploymentName}-self-test-provider`
@@ -40,7 +42,7 @@ export class SelfTestResource extends Construct {
       frameworkOnEventRole: role,
       logGroup,
     })
-    new CustomResource(this, 'Resource', {
+    this.resource = new CustomResource(this, 'Resource', {
       resourceType: 'Custom::HotspareSelfTest',
       serviceToken: provider.serviceToken,
       serviceTimeout: Duration.minutes(10),

@@ -3,7 +3,9 @@
  * message, because a topic that nobody hears from is found out at the worst of times.
  *
  * The one thing to understand: it answers a CloudFormation custom resource. Throwing fails the deployment, with the error's message
- * as the reason; and deleting the resource must never fail, or a stack could not be removed while a server is down.
+ * as the reason. What leads back must never fail: deleting it, or a stack could not be removed while a server is down; and a
+ * rollback, which is an update to the properties from before, or the stack would be stuck half-way. A rollback can't be told from an
+ * update by its event, so the resource's own id holds what has passed: the digest of this deployment and of the one before.
  */
 import { type Alerts, createNoAlerts } from './adapters/alerts.ts'
 import { createSecrets } from './adapters/secrets.ts'
@@ -30,6 +32,8 @@ export interface SelfTestEvent {
 
 interface SelfTestProperties {
   readonly Mode?: 'required' | 'report'
+  /** Of everything that the functions run from. */
+  readonly Digest?: string
   /** Writer names by pair. */
   readonly Pairs?: Readonly<Record<string, string>>
 }
@@ -49,11 +53,23 @@ const looksAtServer = 4
 /** Route 53 answers five requests a second for the whole account. */
 const pairsAtOnce = 4
 const resourceId = 'hotspare-self-test'
+/** Enough of a digest to tell deployments apart. */
+const digestLength = 16
 
 /** @throws {Error} in the mode `required`, with everything that is wrong. */
 export async function selfTest(event: SelfTestEvent, context: Context): Promise<SelfTestAnswer> {
-  const PhysicalResourceId = event.PhysicalResourceId ?? resourceId
-  if (event.RequestType === 'Delete') return { PhysicalResourceId, Data: { Result: 'Nothing to do.' } }
+  if (event.RequestType === 'Delete') {
+    return { PhysicalResourceId: event.PhysicalResourceId ?? resourceId, Data: { Result: 'Nothing to do.' } }
+  }
+  const passed = passedBefore(event)
+  const digest = (event.ResourceProperties?.Digest ?? '').slice(0, digestLength)
+  const PhysicalResourceId = [resourceId, digest, passed.find((each) => each !== digest) ?? 'none'].join('/')
+  if (passed.includes(digest)) {
+    return {
+      PhysicalResourceId,
+      Data: { Result: 'This goes back to what has passed before; nothing was tested.' },
+    }
+  }
   const configuration = loadConfiguration()
   const gone = goneSentences(event.OldResourceProperties?.Pairs ?? {}, event.ResourceProperties?.Pairs ?? {})
   const findings = await findingsOf(configuration, () => context.getRemainingTimeInMillis())
@@ -69,6 +85,12 @@ export async function selfTest(event: SelfTestEvent, context: Context): Promise<
     `The self-test failed, so this deployment is undone. ${result} To deploy all the same, for a first deployment or during an ` +
       'outage, set "deployment": { "selfTest": "report" } in hotspare.json.',
   )
+}
+
+/** Digests of deployments that have passed, the newest first, as the resource's id holds them. */
+function passedBefore(event: SelfTestEvent): string[] {
+  const [, ...digests] = (event.RequestType === 'Update' ? event.PhysicalResourceId : '')?.split('/') ?? []
+  return digests
 }
 
 async function findingsOf(configuration: Configuration, remainingMs: () => number): Promise<Finding[]> {

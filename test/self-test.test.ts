@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type LabAws, startLabAws } from '../lab/aws/lab-aws.ts'
 import type { DirectoryView, ServerView } from '../lambda/core/world.ts'
-import { selfTest } from '../lambda/self-test.ts'
+import { type SelfTestAnswer, type SelfTestEvent, selfTest } from '../lambda/self-test.ts'
 import {
   alertFinding,
   directoryFinding,
@@ -122,7 +122,11 @@ describe('the handler, where nothing is right', () => {
   afterEach(() => vi.unstubAllEnvs())
 
   /** Runs it with a pair of its own, since clients stay warm by pair. */
-  async function run(pair: string, event: Partial<Parameters<typeof selfTest>[0]>): Promise<string> {
+  async function run(pair: string, event: Partial<SelfTestEvent>): Promise<string> {
+    return (await answerOf(pair, event)).Data.Result
+  }
+
+  async function answerOf(pair: string, event: Partial<SelfTestEvent>): Promise<SelfTestAnswer> {
     const servers = { alice: { host: '127.0.9.1', port: 9 }, bob: { host: '127.0.9.2', port: 9 } }
     const directory = { kind: 'route53', hostedZoneId: 'Z0EXAMPLE', writerName: `writer.${pair}.example.com` }
     const content = {
@@ -144,8 +148,7 @@ describe('the handler, where nothing is right', () => {
     try {
       const properties = { Mode: 'report', Pairs: {} } as const
       const whole = { RequestType: 'Create', ResourceProperties: properties, ...event } as const
-      const answer = await selfTest(whole, { getRemainingTimeInMillis: () => 60_000 })
-      return answer.Data.Result
+      return await selfTest(whole, { getRemainingTimeInMillis: () => 60_000 })
     } finally {
       written.mockRestore()
     }
@@ -178,6 +181,45 @@ describe('the handler, where nothing is right', () => {
     const properties = { Mode: 'required', Pairs: {} } as const
     await expect(run('three', { ResourceProperties: properties })).rejects.toThrow(
       /this deployment is undone\. pair three, account: .*"selfTest": "report"/,
+    )
+  })
+
+  test('a rollback never fails: going back to what has passed tests nothing', async () => {
+    const [before, after] = ['b'.repeat(64), 'a'.repeat(64)]
+    const properties = (Digest: string) => ({ Mode: 'required', Pairs: {}, Digest }) as const
+    const passed = `hotspare-self-test/${before.slice(0, 16)}/none`
+    // Forward, from a deployment that has passed: tested, and failed, so the id stays.
+    const forward = { RequestType: 'Update', PhysicalResourceId: passed } as const
+    await expect(run('four', { ...forward, ResourceProperties: properties(after) })).rejects.toThrow('undone')
+    // Back again with that id.
+    expect(await run('four', { ...forward, ResourceProperties: properties(before) })).toContain(
+      'nothing was tested',
+    )
+    // Or back because something else failed, after the test had passed.
+    const both = `hotspare-self-test/${after.slice(0, 16)}/${before.slice(0, 16)}`
+    const back = {
+      RequestType: 'Update',
+      PhysicalResourceId: both,
+      ResourceProperties: properties(before),
+    } as const
+    expect(await run('four', back)).toContain('nothing was tested')
+    // A first deployment has nothing to go back to, whatever its id says.
+    const create = {
+      RequestType: 'Create',
+      PhysicalResourceId: both,
+      ResourceProperties: properties(before),
+    } as const
+    await expect(run('four', create)).rejects.toThrow('undone')
+  })
+
+  test('what has passed is kept in the id: this deployment, and the one before', async () => {
+    const event = {
+      RequestType: 'Update',
+      PhysicalResourceId: 'hotspare-self-test/1111111111111111/0000000000000000',
+      ResourceProperties: { Mode: 'report', Pairs: {}, Digest: '2222222222222222ffff' },
+    } as const
+    expect((await answerOf('five', event)).PhysicalResourceId).toBe(
+      'hotspare-self-test/2222222222222222/1111111111111111',
     )
   })
 

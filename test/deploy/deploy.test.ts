@@ -245,7 +245,7 @@ describe('a deployment after a failover', () => {
     const update = { RequestType: 'Update', PhysicalResourceId: 'x', ResourceProperties: properties }
     const wrong = `pair orders, server alice: ${pair.alice.host} port ${pair.port} refuses connections`
     const reported = await invoke(selfTest, update)
-    expect(reported.PhysicalResourceId).toBe('x')
+    expect(reported.PhysicalResourceId).toBe(`hotspare-self-test/${properties.Digest.slice(0, 16)}/none`)
     expect(reported.Data.Result).toContain(wrong)
     const required = { ...update, ResourceProperties: { ...properties, Mode: 'required' } }
     await expect(invoke(selfTest, required)).rejects.toThrow(wrong)
