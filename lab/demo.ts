@@ -1,17 +1,20 @@
 /**
- * npm run demo: a pair of real servers, a failover, and a verdict, told as it happens.
+ * npm run demo: a pair of real servers, a failover or a switchover, and a verdict, told as it happens.
  *
- *   npm run demo -- [--scenario crash|freeze] [--server mysql] [--json]
+ *   npm run demo -- [--scenario crash|freeze|switchover] [--server mysql|mariadb] [--json]
  */
 import { parseArgs } from 'node:util'
 import ansis from 'ansis'
+import { type Family, flavours } from './database/family.ts'
 import { playFailover, type Scenario, type Verdict } from './failover-story.ts'
-import { openStage, WRITER_NAME } from './stage.ts'
+import { openStage, type Stage, WRITER_NAME } from './stage.ts'
+import { playSwitchover, type SwitchoverVerdict } from './switchover-story.ts'
 
-const USAGE = `Usage: npm run demo -- [--scenario crash|freeze] [--server mysql] [--json]
+const USAGE = `Usage: npm run demo -- [--scenario crash|freeze|switchover] [--server mysql|mariadb] [--json]
 
   --scenario  crash: the writer is killed with -9 (default). freeze: it is stopped with SIGSTOP and wakes six seconds later.
-  --server    mysql (MariaDB is not built yet).
+              switchover: the writer's role goes there and back, on purpose, under load.
+  --server    mysql (default), or mariadb: 10.11, or with HOTSPARE_MARIADB=11.8 in the environment that.
   --json      tell the story on standard error and end with one line of JSON on standard output.`
 
 const startedAtMs = performance.now()
@@ -22,16 +25,16 @@ async function main(): Promise<number> {
     process.stderr.write(`${options}\n\n${USAGE}\n`)
     return 2
   }
-  const { scenario, json } = options
+  const { scenario, family, json } = options
   const out = json ? process.stderr : process.stdout
   const tell = (text: string) => void out.write(`${ansis.dim(clock())} ${painted(text)}\n`)
-  tell('Setting up two MySQL servers, AWS on loopback and the function.')
-  const stage = await openStage({ onProgress: tell })
+  tell(`Setting up two ${flavours[family].title} servers, AWS on loopback and the function.`)
+  const stage = await openStage({ family, onProgress: tell })
   try {
     const { alice, bob } = stage.pair
     out.write(`\n${picture(alice.host, bob.host, stage.pair.port)}\n\n`)
-    const verdict = await playFailover(stage, { scenario, tell })
-    out.write(`\n${verdictInWords(verdict)}\n`)
+    const { verdict, words } = await play(stage, scenario, tell)
+    out.write(`\n${words}\n`)
     if (json) {
       const { failures, ...line } = verdict
       process.stdout.write(`${JSON.stringify(failures.length === 0 ? line : { ...line, failures })}\n`)
@@ -42,7 +45,20 @@ async function main(): Promise<number> {
   }
 }
 
-function readOptions(): { scenario: Scenario; json: boolean } | string {
+async function play(
+  stage: Stage,
+  scenario: Scenario | 'switchover',
+  tell: (text: string) => void,
+): Promise<{ verdict: Verdict | SwitchoverVerdict; words: string }> {
+  if (scenario === 'switchover') {
+    const verdict = await playSwitchover(stage, { tell })
+    return { verdict, words: switchoverInWords(verdict) }
+  }
+  const verdict = await playFailover(stage, { scenario, tell })
+  return { verdict, words: verdictInWords(verdict) }
+}
+
+function readOptions(): { scenario: Scenario | 'switchover'; family: Family; json: boolean } | string {
   try {
     const { values } = parseArgs({
       options: {
@@ -52,9 +68,10 @@ function readOptions(): { scenario: Scenario; json: boolean } | string {
       },
     })
     const { scenario, server, json } = values
-    if (scenario !== 'crash' && scenario !== 'freeze') return `There is no scenario "${scenario}".`
-    if (server !== 'mysql') return `There is no server "${server}".`
-    return { scenario, json }
+    if (scenario !== 'crash' && scenario !== 'freeze' && scenario !== 'switchover')
+      return `There is no scenario "${scenario}".`
+    if (server !== 'mysql' && server !== 'mariadb') return `There is no server "${server}".`
+    return { scenario, family: server, json }
   } catch (error) {
     return error instanceof Error ? error.message : String(error)
   }
@@ -82,13 +99,36 @@ function picture(alice: string, bob: string, port: number): string {
   ].join('\n')
 }
 
-function verdictInWords(verdict: Verdict): string {
-  const { ok, failures } = verdict
-  const row = (name: string, value: string | number | null) => `  ${name.padEnd(46)} ${value}`
+const row = (name: string, value: string | number | null) => `  ${name.padEnd(46)} ${value}`
+
+function headline({ ok, failures }: Verdict | SwitchoverVerdict): string {
+  return ok
+    ? ansis.green.bold('The verdict holds.')
+    : ansis.red.bold(`The verdict does not hold: ${failures.join('; ')}.`)
+}
+
+function switchoverInWords(verdict: SwitchoverVerdict): string {
   return [
-    ok
-      ? ansis.green.bold('The verdict holds.')
-      : ansis.red.bold(`The verdict does not hold: ${failures.join('; ')}.`),
+    headline(verdict),
+    '',
+    row('rows acknowledged', verdict.ackedRows),
+    row('rows lost', verdict.lostRows),
+    row('rows a second', verdict.rowsPerSecond),
+    row('checksums of both servers', verdict.checksumsEqual ? 'equal' : 'different'),
+    ...verdict.swaps.flatMap((swap) => [
+      '',
+      `  ${swap.from} to ${swap.to}, ms:`,
+      row('  nobody could write (as clients saw it)', swap.measuredBlockMs),
+      row('  nobody could write (as the answer says)', swap.writeBlockMs),
+      row('  through the name (an application, TTL 5 s)', swap.throughNameMs),
+      row('  from the request to its answer', swap.answeredMs),
+    ]),
+  ].join('\n')
+}
+
+function verdictInWords(verdict: Verdict): string {
+  return [
+    headline(verdict),
     '',
     row('rows acknowledged', verdict.ackedRows),
     row('rows lost', verdict.lostRows),

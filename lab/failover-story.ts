@@ -6,7 +6,7 @@ import { Resolver } from 'node:dns/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Acknowledged, type Application, startApplication } from './application.ts'
 import { openConnection } from './database/connection.ts'
-import type { MysqlServer } from './database/mysql-server.ts'
+import type { DatabaseServer } from './database/database-server.ts'
 import type { Invocation, LogLine } from './lambda/invocation.ts'
 import { type LookLine, lookOf, messageOf } from './log-line.ts'
 import { PAIR, type Stage, WRITER_NAME } from './stage.ts'
@@ -100,7 +100,7 @@ export async function playFailover(stage: Stage, options: StoryOptions): Promise
     )
     const declaredAtRisk = look.risk?.transactionsAtMost ?? null
     const verdict = {
-      server: `mysql ${old.server.binary.version}`,
+      server: `${pair.family} ${old.server.binary.version}`,
       scenario: options.scenario,
       bundleSha256: stage.bundle.sha256,
       ackedRows: acked.length,
@@ -147,7 +147,7 @@ function startApplications(stage: Stage, scenario: Scenario, oldHost: string): A
 }
 
 /** Tries to write on this server, over and over, on fresh statements; resolves with the moment of the first commit. */
-async function firstCommit(stage: Stage, server: MysqlServer): Promise<number> {
+async function firstCommit(stage: Stage, server: DatabaseServer): Promise<number> {
   const { application, port, caFile } = stage.pair
   const host = stage.pair.hostFor('application', server)
   const prober = await openConnection({ ...application, host, port, caFile }, 5000)
@@ -174,7 +174,7 @@ interface Sentry {
 }
 
 /** A connection as root over the unix socket, made before the freeze, to see how long the woken server stays open. */
-async function watchOpen(stage: Stage, server: MysqlServer): Promise<Sentry> {
+async function watchOpen(stage: Stage, server: DatabaseServer): Promise<Sentry> {
   const { application, port, caFile } = stage.pair
   const opened = await openConnection({ ...application, host: server.host, port, caFile }, 5000)
   return {
@@ -190,7 +190,7 @@ async function wakeUp(
   stage: Stage,
   apps: Applications,
   sentry: Sentry,
-  old: { server: MysqlServer; host: string },
+  old: { server: DatabaseServer; host: string },
   tell: (text: string) => void,
   diedAtMs: number,
   frozenMs: number,
@@ -250,7 +250,11 @@ function timesOf(look: LookLine, diedWallMs: number) {
   }
 }
 
-async function countLost(stage: Stage, server: MysqlServer, acked: readonly Acknowledged[]): Promise<number> {
+async function countLost(
+  stage: Stage,
+  server: DatabaseServer,
+  acked: readonly Acknowledged[],
+): Promise<number> {
   const rows = await stage.pair.as(stage.pair.application, server, async (connection) => {
     const [found] = await connection.query(`SELECT token FROM shop.orders WHERE token LIKE 'app-%'`)
     return found as { token: string }[]

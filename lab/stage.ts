@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path'
 import { buildBundle } from '../lambda/bundle.ts'
 import { type LabAws, startLabAws } from './aws/lab-aws.ts'
 import { removeFolder, temporaryFolder } from './cleanup.ts'
+import { type Family, flavours } from './database/family.ts'
 import { type Pair, type PairOptions, startPair } from './database/pair.ts'
 import { LocalFunction } from './lambda/function.ts'
 
@@ -16,6 +17,8 @@ const TOPIC = 'arn:aws:sns:us-east-1:123456789012:hotspare'
 const SECRET = 'hotspare/orders'
 
 export interface StageOptions {
+  /** Default: mysql. */
+  readonly family?: Family
   readonly pair?: Omit<PairOptions, 'family' | 'onProgress'>
   readonly ttlSeconds?: number
   /** How long a change takes to reach the name server. */
@@ -50,7 +53,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
   if (options.bundle === undefined) onProgress('Building the bundle')
   const [bundle, pair, aws] = await Promise.all([
     options.bundle ?? buildBundle(),
-    startPair({ family: 'mysql', onProgress, ...options.pair }),
+    startPair({ family: options.family ?? 'mysql', onProgress, ...options.pair }),
     startLabAws({ insyncAfterMs: options.insyncAfterMs ?? 0 }),
   ])
   const folder = temporaryFolder('stage')
@@ -86,6 +89,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
 function configurationFor(pair: Pair, options: StageOptions, watcher: WatcherOptions): unknown {
   const server = (host: string, address: string) => ({ host, port: pair.port, address })
   const defaults: Record<string, unknown> = {
+    ...flavours[pair.family].configuration,
     servers: {
       alice: server(pair.hostFor('function', pair.alice), pair.hostFor('application', pair.alice)),
       bob: server(pair.hostFor('function', pair.bob), pair.hostFor('application', pair.bob)),

@@ -163,7 +163,7 @@ export function policyOf(configuration: Configuration, pairName: string): Policy
       cooldownMs: failover.cooldownMs,
       acceptMissing: failover.acceptMissing,
     },
-    switchover: { writeBlockMs: switchover.writeBlockMs },
+    switchover: { ...switchover },
     claimMs,
   }
 }

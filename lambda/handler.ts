@@ -4,10 +4,8 @@
  * deployment, and `widget` whenever somebody looks at the dashboard.
  */
 import { type Configuration, loadConfiguration } from './config.ts'
-import { failover } from './failover-request.ts'
-import { runOf } from './pair.ts'
-import { status } from './status.ts'
-import { watch as watchPair } from './watch.ts'
+import { answer } from './requests.ts'
+import { watchPairs } from './watch-pairs.ts'
 
 export { selfTest } from './self-test.ts'
 export { widget } from './widget.ts'
@@ -17,14 +15,6 @@ interface Context {
   getRemainingTimeInMillis(): number
 }
 
-interface Event {
-  readonly action?: unknown
-  readonly pair?: unknown
-  /** The pairs of one shard, as the schedule names them; all without. */
-  readonly pairs?: unknown
-  readonly force?: unknown
-}
-
 /** A watch ends by itself after this long, whatever the function's time-out. */
 const WATCH_LIMIT_MS = 150_000
 /** Left of the function's time-out for closing connections and sending the last messages. */
@@ -32,52 +22,27 @@ const CLOSING_MS = 2000
 
 let configuration: Configuration | null = null
 
-export async function watch(event: Event, context: Context): Promise<unknown> {
+export async function watch(
+  event: { readonly pair?: unknown; readonly pairs?: unknown },
+  context: Context,
+): Promise<unknown> {
   configuration ??= loadConfiguration()
   const endsAtMs =
     performance.now() + Math.min(WATCH_LIMIT_MS, context.getRemainingTimeInMillis() - CLOSING_MS)
-  const remainingMs = () => endsAtMs - performance.now()
-  const loaded = configuration
-  const pairs = event.pair === undefined ? shardOf(event, loaded) : [nameOf(event, loaded)]
-  const results = await Promise.allSettled(pairs.map((pair) => watchPair(runOf(loaded, pair, remainingMs))))
-  const failed = results.find((result) => result.status === 'rejected')
-  // One pair's defect must not hide behind the others' success: the invocation fails, loudly, after all have ended.
-  if (failed?.status === 'rejected') throw failed.reason
-  return {
-    ok: true,
-    pairs: Object.fromEntries(
-      pairs.map((pair, at) => [pair, results[at]?.status === 'fulfilled' ? results[at].value : null]),
-    ),
-  }
+  const known = Object.keys(configuration.pairs)
+  if (event.pair !== undefined && !known.includes(String(event.pair)))
+    throw new Error(
+      `The event names the pair ${JSON.stringify(event.pair)}; the configuration has: ${known.join(', ')}.`,
+    )
+  const { pairs: shard } = event
+  // While a deployment replaces schedules and code one after the other, a shard may name a pair that is no longer there.
+  const inShard = Array.isArray(shard) ? known.filter((name) => shard.includes(name)) : known
+  const pairs = event.pair === undefined ? inShard : [String(event.pair)]
+  return watchPairs(configuration, pairs, () => endsAtMs - performance.now())
 }
 
-export async function request(event: Event, context: Context): Promise<unknown> {
+export async function request(event: unknown, context: Context): Promise<unknown> {
   configuration ??= loadConfiguration()
   const endsAtMs = performance.now() + context.getRemainingTimeInMillis() - CLOSING_MS
-  const remainingMs = () => endsAtMs - performance.now()
-  const pair = nameOf(event, configuration)
-  if (event.action === 'status') return status(runOf(configuration, pair, remainingMs))
-  if (event.action === 'failover') return failover(configuration, pair, event.force ?? [], remainingMs)
-  return {
-    ok: false,
-    situation: 'wrong-request',
-    because: `The action ${JSON.stringify(event.action ?? null)} is not one that this version knows. Send {"action":"status","pair":"${pair}"} or {"action":"failover","pair":"${pair}"}.`,
-  }
-}
-
-/** While a deployment replaces schedules and code one after the other, an event may name a pair that is no longer there. */
-function shardOf(event: Event, { pairs }: Configuration): string[] {
-  const known = Object.keys(pairs)
-  const { pairs: shard } = event
-  return Array.isArray(shard) ? known.filter((name) => shard.includes(name)) : known
-}
-
-/** @throws {Error} that names the pairs there are. */
-function nameOf(event: Event, { pairs }: Configuration): string {
-  const known = Object.keys(pairs)
-  const name = event.pair ?? (known.length === 1 ? known[0] : undefined)
-  if (typeof name === 'string' && known.includes(name)) return name
-  throw new Error(
-    `The event names the pair ${JSON.stringify(event.pair ?? null)}; the configuration has: ${known.join(', ')}.`,
-  )
+  return answer(configuration, event, () => endsAtMs - performance.now())
 }

@@ -40,7 +40,8 @@ export function createPairMetrics(pair: string): PairMetrics {
       metrics.addMetric('OnHold', MetricUnit.Count, onHold(a) ? 1 : 0)
       metrics.addMetric('DirectoryUnreachable', MetricUnit.Count, a.memory.ledger.failure === null ? 0 : 1)
       metrics.addMetric('Critical', MetricUnit.Count, decision.situation.severity === 'critical' ? 1 : 0)
-      metrics.addMetric('Failover', MetricUnit.Count, changed ? 1 : 0)
+      metrics.addMetric('Failover', MetricUnit.Count, changed && a.ledger?.how === 'failover' ? 1 : 0)
+      metrics.addMetric('Switchover', MetricUnit.Count, changed && a.ledger?.how === 'switchover' ? 1 : 0)
       const lagMs = heartbeatLagMs(
         world.servers[a.spare.name]?.answer?.heartbeat,
         world.servers[a.named.name]?.answer?.heartbeat,

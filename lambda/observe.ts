@@ -6,7 +6,7 @@ import type { Directory } from './adapters/directory.ts'
 import type { ServerLink } from './adapters/server.ts'
 import type { Policy } from './core/policy.ts'
 import type { ActResult, LookRequest } from './core/step.ts'
-import type { ManualFailover, ServerName, ServerView, Visibility, World } from './core/world.ts'
+import type { ManualRequest, ServerName, ServerView, Visibility, World } from './core/world.ts'
 
 export interface Links {
   readonly servers: Readonly<Record<ServerName, ServerLink>>
@@ -23,7 +23,7 @@ export interface Clock {
 export interface LookContext {
   readonly policy: Policy
   readonly who: string
-  readonly request: ManualFailover | null
+  readonly request: ManualRequest | null
   readonly remainingMs: number
   readonly last: ActResult | null
   readonly visibility: Visibility | null
@@ -32,6 +32,14 @@ export interface LookContext {
 const DIRECTORY_TIMEOUT_MS = 2000
 const REREAD_TIMEOUT_MS = 250
 
+const NOTHING_ASKED = {
+  probeEveryMs: 1000,
+  waitMs: 0,
+  events: false,
+  transactions: null,
+  obstaclesFromMs: null,
+}
+
 export async function observe(
   links: Links,
   clock: Clock,
@@ -39,7 +47,7 @@ export async function observe(
   context: LookContext,
 ): Promise<World> {
   const looking = Object.entries(links.servers).map(async ([name, link]) => {
-    const asked = request.servers[name] ?? { probeEveryMs: 1000, waitMs: 0, transactions: null }
+    const asked = request.servers[name] ?? NOTHING_ASKED
     return [name, await link.look(asked)] as const
   })
   const [directory, ...views] = await Promise.all([
@@ -66,7 +74,7 @@ async function rereadLast(
 
 /** What the first look of an invocation asks for, before anything is known. */
 export function firstLook(policy: Policy): LookRequest {
-  const server = { probeEveryMs: 250, waitMs: policy.detection.probeTimeoutMs, transactions: null }
+  const server = { ...NOTHING_ASKED, probeEveryMs: 250, waitMs: policy.detection.probeTimeoutMs }
   const servers = Object.fromEntries(Object.keys(policy.servers).map((name) => [name, server]))
   return { afterMs: 0, directory: true, servers, rereadLast: null, followChange: null }
 }

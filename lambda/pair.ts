@@ -7,7 +7,7 @@ import { createRoute53Directory } from './adapters/route53.ts'
 import { type AccountOutcome, createSecrets, type Secrets } from './adapters/secrets.ts'
 import { createSnsAlerts } from './adapters/sns.ts'
 import { type Configuration, policyOf } from './config.ts'
-import type { ManualFailover } from './core/world.ts'
+import type { ManualRequest } from './core/world.ts'
 import { createPairMetrics } from './metrics.ts'
 import type { Clock, Links } from './observe.ts'
 import { createReporter } from './report.ts'
@@ -25,6 +25,19 @@ interface Warm {
 }
 
 const warm = new Map<string, Warm>()
+
+/** Where an invocation says what it sees. */
+export interface Output {
+  /** Takes one log line, JSON without its end. */
+  readonly log: (line: string) => void
+  /** Metrics are log lines that CloudWatch reads; of no use elsewhere. */
+  readonly metrics: boolean
+}
+
+export const LAMBDA_OUTPUT: Output = {
+  log: (line) => void process.stdout.write(`${line}\n`),
+  metrics: true,
+}
 
 function warmFor(configuration: Configuration, pair: string): Warm {
   const kept = warm.get(pair)
@@ -55,15 +68,16 @@ export function runOf(
   configuration: Configuration,
   pair: string,
   remainingMs: () => number,
-  request: ManualFailover | null = null,
+  request: ManualRequest | null = null,
+  output: Output = LAMBDA_OUTPUT,
 ): Run {
   const { directory, secrets, alerts } = warmFor(configuration, pair)
   const who = newWho()
   const links: Links = { directory, servers: serverLinks(configuration, pair, who, secrets) }
   const reporter = createReporter({
     alerts,
-    metrics: createPairMetrics(pair),
-    log: (line) => void process.stdout.write(`${line}\n`),
+    metrics: output.metrics ? createPairMetrics(pair) : null,
+    log: output.log,
   })
   return {
     policy: policyOf(configuration, pair),

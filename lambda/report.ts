@@ -19,7 +19,7 @@ export interface Noted {
 
 export interface Reporter {
   note(noted: Noted): void
-  /** Ends when every message is out, or given up at its deadline. */
+  /** Ends when every message is out, or given up at its deadline. Until then what did not get out is tried again. */
   settled(): Promise<void>
 }
 
@@ -31,18 +31,35 @@ export interface ReporterOptions {
 }
 
 const PUBLISH_TIMEOUT_MS = 5000
+const RETRY_EVERY_MS = 5000
+/** The function's time is nearly over by then. */
+const LAST_TRY_TIMEOUT_MS = 1000
 
 export function createReporter({ alerts, metrics, log }: ReporterOptions): Reporter {
   const sending = new Set<Promise<void>>()
+  let unsent: Message[] = []
+  let triedAtMs = Number.NEGATIVE_INFINITY
   let before = ''
 
-  async function send(message: Message): Promise<void> {
+  async function send(message: Message, timeoutMs = PUBLISH_TIMEOUT_MS): Promise<void> {
     const { pair, event, severity, subject, body } = message
-    const outcome = await alerts.publish(
-      { subject, body, attributes: { pair, event, severity } },
-      PUBLISH_TIMEOUT_MS,
-    )
+    const outcome = await alerts.publish({ subject, body, attributes: { pair, event, severity } }, timeoutMs)
     log(JSON.stringify({ kind: 'message', pair, event, severity, subject, body, sent: outcome }))
+    if (outcome !== true) unsent.push(message)
+  }
+
+  function start(messages: readonly Message[], timeoutMs?: number): void {
+    for (const message of messages) {
+      const sent = send(message, timeoutMs).finally(() => sending.delete(sent))
+      sending.add(sent)
+    }
+  }
+
+  /** Sends once more what did not get out. */
+  function retry(timeoutMs?: number): void {
+    const again = unsent
+    unsent = []
+    start(again, timeoutMs)
   }
 
   return {
@@ -54,12 +71,15 @@ export function createReporter({ alerts, metrics, log }: ReporterOptions): Repor
         (step !== null && step.kind !== 'beat') || (world.last !== null && world.last.step.kind !== 'beat')
       if (situation.code !== before || acted || messages.length > 0) log(line(noted))
       before = situation.code
-      for (const message of messages) {
-        const sent = send(message).finally(() => sending.delete(sent))
-        sending.add(sent)
+      if (unsent.length > 0 && noted.now - triedAtMs >= RETRY_EVERY_MS) {
+        triedAtMs = noted.now
+        retry()
       }
+      start(messages)
     },
     settled: async () => {
+      await Promise.all(sending)
+      retry(LAST_TRY_TIMEOUT_MS)
       await Promise.all(sending)
     },
   }

@@ -11,6 +11,7 @@ import { type Alerts, createNoAlerts } from './adapters/alerts.ts'
 import { createSecrets } from './adapters/secrets.ts'
 import { createSnsAlerts } from './adapters/sns.ts'
 import { type Configuration, loadConfiguration } from './config.ts'
+import { firstLook } from './observe.ts'
 import { runOf } from './pair.ts'
 import {
   accountFinding,
@@ -125,12 +126,11 @@ async function pairFindings(
     // Without an account there is nothing to log in with, and the servers' findings would only repeat it.
     if (!account.ok) return findings
     const looked = Object.entries(servers).map(async ([name, { host, port }]) => {
+      const usual = firstLook(policy).servers[name]
+      if (usual === undefined) throw new Error(`${name} is no server of ${pair}. Report this as a bug.`)
+      const asked = { ...usual, probeEveryMs: 0, waitMs: callTimeoutMs }
       for (let look = 1; ; look++) {
-        const view = await links.servers[name]?.look({
-          probeEveryMs: 0,
-          waitMs: callTimeoutMs,
-          transactions: null,
-        })
+        const view = await links.servers[name]?.look(asked)
         if (view === undefined) throw new Error(`There is no link to ${name}. Report this as a bug.`)
         if (view.answer !== null || look === looksAtServer)
           return serverFinding(pair, { name, host, port }, view)

@@ -1,45 +1,60 @@
-/** Looks a few times and tells what it sees, as a watch would; acts on nothing. */
-import { decide } from './core/decide.ts'
+/**
+ * Tells what a watch would see and what it means: who is open, who follows, what is at risk, what to do. Acts on nothing.
+ *
+ * The one thing to understand: it looks until the picture stands still. One look can't tell a dead server from a slow answer, and a
+ * comparison counts only once a second look agrees (R12).
+ */
+import { setTimeout as pause } from 'node:timers/promises'
+import { type Decision, decide } from './core/decide.ts'
 import { newMemory } from './core/memory.ts'
+import { type Overview, overview } from './core/overview.ts'
+import type { World } from './core/world.ts'
+import { type Health, health } from './core/writer.ts'
 import { firstLook, observe } from './observe.ts'
 import type { Run } from './watch.ts'
 
-export interface Status {
-  readonly ok: boolean
-  readonly situation: string
-  readonly because: string
-  readonly advice: string
-  readonly servers: Readonly<Record<string, 'open' | 'closed' | 'silent'>>
-  readonly ledger: string | null
-}
+export type Status = Overview
 
-/** A comparison counts only once a second look agrees (R12). */
-const LOOKS = 3
+const LOOKS_MIN = 3
+/** A silent server is certain after its probes have run out, one a second: three by default. */
+const SETTLED_AFTER_MS_MAX = 6000
+const BETWEEN_LOOKS_MS = 100
+/** A row that asks for the next look this soon is still making up its mind. */
+const HURRY_MS = 50
 
 export async function status({ policy, who, links, clock, remainingMs }: Run): Promise<Status> {
-  let memory = newMemory(policy, clock.monotonicNow(), clock.wallNow())
+  const startedAtMs = clock.monotonicNow()
+  let memory = newMemory(policy, startedAtMs, clock.wallNow())
   let request = firstLook(policy)
+  let lagMs: number | null = null
   try {
-    for (let look = 1; ; look++) {
+    for (let looks = 1; ; looks++) {
       const context = { policy, who, request: null, remainingMs: remainingMs(), last: null, visibility: null }
       const world = await observe(links, clock, request, context)
-      const { situation, ...decision } = decide(memory, world, clock.monotonicNow())
+      const now = clock.monotonicNow()
+      const decision = decide(memory, world, now)
       memory = decision.memory
       request = decision.look
-      if (look < LOOKS) continue
-      const servers = Object.entries(world.servers).map(([name, { answer }]) => {
-        return [name, answer === null ? 'silent' : answer.closed ? 'closed' : 'open'] as const
-      })
-      return {
-        ok: situation.severity === 'info',
-        situation: situation.code,
-        because: situation.because,
-        advice: situation.advice,
-        servers: Object.fromEntries(servers),
-        ledger: memory.ledger.text,
-      }
+      const seen = overview(decision, world, now)
+      // The writer is read last: a heartbeat between the two reads looks like a second of lag. The least of several is right.
+      if (seen.lagMs !== null) lagMs = Math.min(lagMs ?? seen.lagMs, seen.lagMs)
+      const waitedMs = now - startedAtMs
+      const late = waitedMs > SETTLED_AFTER_MS_MAX || remainingMs() < BETWEEN_LOOKS_MS * 2
+      if (late || (looks >= LOOKS_MIN && settled(world, decision)))
+        return seen.lagMs === null ? seen : overview(decision, world, now, lagMs)
+      await pause(Math.min(BETWEEN_LOOKS_MS, request.afterMs))
     }
   } finally {
     await Promise.all(Object.values(links.servers).map((link) => link.close()))
   }
 }
+
+function settled(world: World, { memory, look, step }: Decision): boolean {
+  const unsure = Object.entries(world.servers).some(([name, view]) => {
+    const remembered = memory.servers[name]
+    return remembered !== undefined && UNSURE.has(health(view, remembered, world.policy))
+  })
+  return !unsure && (step !== null || look.afterMs > HURRY_MS)
+}
+
+const UNSURE: ReadonlySet<Health> = new Set<Health>(['unknown', 'suspect'])

@@ -3,12 +3,13 @@
  * are all in the decision.
  */
 import { act } from './act.ts'
-import { decide } from './core/decide.ts'
-import { type Move, newMemory } from './core/memory.ts'
+import { type Decision, decide } from './core/decide.ts'
+import { currentLedger } from './core/learning/ledger.ts'
+import { type GivenUp, type Mark, type Move, newMemory } from './core/memory.ts'
 import type { Policy } from './core/policy.ts'
 import type { Situation } from './core/situation.ts'
 import type { ActResult } from './core/step.ts'
-import type { ManualFailover } from './core/world.ts'
+import type { ManualRequest, Obstacle, World } from './core/world.ts'
 import { follow } from './follow.ts'
 import { type Clock, firstLook, type Links, observe } from './observe.ts'
 import type { Reporter } from './report.ts'
@@ -23,7 +24,7 @@ export interface Run {
   readonly reporter: Reporter
   readonly remainingMs: () => number
   /** What a person asked for; null for a watch on its schedule. */
-  readonly request: ManualFailover | null
+  readonly request: ManualRequest | null
 }
 
 export interface WatchResult {
@@ -31,6 +32,21 @@ export interface WatchResult {
   /** The swap of the writer that this invocation made. */
   readonly moved: Move | null
   readonly looks: number
+  /** When it began, by its monotonic clock; what its marks count from. */
+  readonly startedAtMs: number
+  readonly timeline: readonly Mark[]
+  readonly givenUp: GivenUp | null
+  /** Whom the ledger named last; null if it could not be read. */
+  readonly writer: string | null
+  /** What stood in the way of a switchover in the last look. */
+  readonly obstacles: readonly Obstacle[]
+}
+
+function resultOf({ situation, memory }: Decision, { servers }: World, looks: number): WatchResult {
+  const { moved, startedAtMs, timeline, givenUp } = memory
+  const writer = currentLedger(memory)?.writer ?? null
+  const obstacles = Object.values(servers).flatMap(({ answer }) => answer?.obstacles ?? [])
+  return { situation, moved, looks, startedAtMs, timeline, givenUp, writer, obstacles }
 }
 
 export async function watch(run: Run): Promise<WatchResult> {
@@ -57,7 +73,7 @@ export async function watch(run: Run): Promise<WatchResult> {
       reporter.note({ memory, world, now, decision })
       memory = decision.memory
       request = decision.look
-      if (decision.finish) return { situation: decision.situation, moved: memory.moved, looks }
+      if (decision.finish) return resultOf(decision, world, looks)
       last = decision.step === null ? null : await act(links, decision.step)
       await wake.sleep(request.afterMs)
     }

@@ -153,7 +153,7 @@ describe('a right configuration', () => {
         cooldownMs: 3_600_000,
         acceptMissing: ['skip-replica-start'],
       },
-      switchover: { writeBlockMs: 5000 },
+      switchover: { writeBlockMs: 5000, longTransactionMs: 2000 },
       claimMs: 15_000,
     })
   })

@@ -7,7 +7,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { grantsFor, hotspareSchema } from '../lambda/adapters/mysql/account.ts'
+import { eventGrantsFor, grantsFor, hotspareSchema } from '../lambda/adapters/mysql/account.ts'
 import { parseConfiguration } from '../lambda/config.ts'
 import { TABLES } from '../lambda/core/decide.ts'
 import { formatLedger, parseLedger } from '../lambda/core/ledger.ts'
@@ -82,16 +82,21 @@ describe('docs/setup.md', () => {
     .flatMap((block) => block.split(';'))
     .map(plain)
 
-  test.each([
-    ...grantsFor("'hotspare'@'10.0.%'", { major: 8, minor: 4 }),
-    ...grantsFor("'hotspare'@'10.0.%'", { major: 5, minor: 7 }),
-    ...hotspareSchema(),
-  ])('has %s', (statement) => {
+  const kinds = [
+    { family: 'mysql', major: 5, minor: 7 },
+    { family: 'mysql', major: 8, minor: 0 },
+    { family: 'mysql', major: 8, minor: 4 },
+    { family: 'mariadb', major: 10, minor: 11 },
+  ] as const
+  const account = "'hotspare'@'10.0.%'"
+  const rights = kinds.flatMap((kind) => [...grantsFor(account, kind), ...eventGrantsFor(account, kind)])
+
+  test.each([...new Set(rights), ...hotspareSchema()])('has %s', (statement) => {
     expect(statements).toContain(plain(statement))
   })
 
   test('grants nothing else to the account', () => {
-    const known = [5, 8].flatMap((major) => grantsFor("'hotspare'@'10.0.%'", { major, minor: 0 })).map(plain)
+    const known = rights.map(plain)
     const grants = statements.filter((text) => /^GRANT .*'hotspare'@/.test(text))
     expect(grants.filter((text) => !known.includes(text))).toEqual([])
   })

@@ -80,9 +80,15 @@ describe('words', () => {
     'docs/setup.md',
     'lambda/adapters/mysql/account.ts',
     'lambda/adapters/mysql/dialect.ts',
+    'lambda/adapters/mysql/dialect-mariadb.ts',
+    'lambda/adapters/mysql/dialect-mysql.ts',
     'lambda/adapters/mysql/look.ts',
+    'lambda/core/server-words.ts',
     'lab/database/accounts.ts',
+    'lab/database/mariadb.ts',
     'test/adapters/mysql-statements.test.ts',
+    'test/lab/pair.ts',
+    'test/servers/words.ts',
   ]
   const oldWords = new RegExp(`(?<!host)${'mas'}${'ter'}|${'sla'}${'ve'}`, 'i')
 

@@ -6,7 +6,7 @@
  * own, taken from this one's.
  */
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { buildBundle } from '../lambda/bundle.ts'
 
@@ -39,5 +39,9 @@ for (const path of manifest.files as string[]) {
   cpSync(join(projectDir, path), join(packageDir, path), { recursive: true })
 }
 const published = Object.fromEntries(Object.entries(manifest).filter(([key]) => manifestKeys.includes(key)))
-writeFileSync(join(packageDir, 'package.json'), `${JSON.stringify(published, null, 2)}\n`)
+const text = `${JSON.stringify(published, null, 2)}\n`
+writeFileSync(join(packageDir, 'package.json'), text)
+// Compiled along where a program asks for its own version.
+const compiled = join(packageDir, 'dist/js/package.json')
+if (existsSync(compiled)) writeFileSync(compiled, text)
 process.stdout.write(`dist/package is ready; the bundle has ${bundle.bytes} bytes\n`)

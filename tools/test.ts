@@ -8,7 +8,8 @@
 import { join, relative } from 'node:path'
 import { startVitest, type Vitest } from 'vitest/node'
 import { temporaryFolder } from '../lab/cleanup.ts'
-import { findMysqld } from '../lab/database/server-binary.ts'
+import { flavours } from '../lab/database/family.ts'
+import { findServer } from '../lab/database/server-binary.ts'
 import { buildBundle } from '../lambda/bundle.ts'
 import { checks } from './check.ts'
 import { endChildren } from './child-processes.ts'
@@ -60,8 +61,10 @@ async function runChecks(): Promise<void> {
 async function prepare(): Promise<void> {
   const bundle = await buildBundle({ projectDir })
   print(`${relative(projectDir, bundle.file)}: ${bundle.bytes} bytes, sha256 ${bundle.sha256}\n`)
-  const server = await findMysqld({ onProgress: (text) => print(`${text}\n`) })
-  print(`MySQL ${server.version}, from ${relative(projectDir, server.source) || server.source}\n`)
+  for (const { family, title } of Object.values(flavours)) {
+    const server = await findServer(family, { onProgress: (text) => print(`${text}\n`) })
+    print(`${title} ${server.version}, from ${relative(projectDir, server.source) || server.source}\n`)
+  }
 }
 
 /** Prints the last line and gives the exit code. */

@@ -4,9 +4,11 @@
  * The one thing to understand: these passwords guard nothing but throw-away servers on loopback, so they are constants; and the accounts
  * are part of the template, so they exist on both servers without ever having been replicated.
  */
-import { grantsFor, hotspareSchema } from '../../lambda/adapters/mysql/account.ts'
+import { eventGrantsFor, grantsFor, hotspareSchema } from '../../lambda/adapters/mysql/account.ts'
+import type { Family } from './family.ts'
 
 export type Account = { user: string; password: string }
+type Server = { family: Family; version: string }
 
 /** Hotspare itself, with exactly the rights that README tells people to grant. */
 export const hotspare: Account = { user: 'hotspare', password: 'hotspare-lab-password' }
@@ -20,18 +22,28 @@ export function accountInSql(account: Account): string {
   return `'${account.user}'@'127.%'`
 }
 
-/** Makes all accounts and Hotspare's schema on an empty server of this version; to be run out of the binary log. */
-export function accountStatements(version: string): string[] {
-  const [major = 0, minor = 0] = version.split('.').map(Number)
+/** Makes all accounts and Hotspare's schema on an empty server; to be run out of the binary log. */
+export function accountStatements(server: Server): string[] {
   return [
     ...[hotspare, application, replication].map(
       (account) => `CREATE USER ${accountInSql(account)} IDENTIFIED BY '${account.password}' REQUIRE SSL`,
     ),
     ...hotspareSchema(),
-    ...grantsFor(accountInSql(hotspare), { major, minor }),
+    ...grantsFor(accountInSql(hotspare), kindOf(server)),
+    ...eventStatements(server),
     `GRANT SELECT, INSERT, UPDATE, DELETE ON shop.* TO ${accountInSql(application)}`,
     `GRANT REPLICATION SLAVE ON *.* TO ${accountInSql(replication)}`,
   ]
+}
+
+/** Those of `accountStatements` that let Hotspare look after events. */
+export function eventStatements(server: Server): string[] {
+  return eventGrantsFor(accountInSql(hotspare), kindOf(server))
+}
+
+function kindOf({ family, version }: Server) {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  return { family, major, minor }
 }
 
 /** The application's schema; run on the open server, so that it is the first thing that replication carries. */

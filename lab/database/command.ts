@@ -12,15 +12,18 @@ export type CommandResult = { code: number; stdout: string; stderr: string }
 export function runCommand(
   program: string,
   args: readonly string[],
-  options: { timeoutMs: number; env?: NodeJS.ProcessEnv },
+  options: { timeoutMs: number; env?: NodeJS.ProcessEnv; input?: string },
 ): Promise<CommandResult> {
   return new Promise((resolve) => {
     const child = spawn(program, args, {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, ...options.env, LC_ALL: 'C' },
       timeout: options.timeoutMs,
       killSignal: 'SIGKILL',
     })
+    // A program that ends before it has read everything says why on its own.
+    child.stdin.on('error', () => undefined)
+    child.stdin.end(options.input ?? '')
     let stdout = ''
     let stderr = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -2,7 +2,7 @@
  * Gets a database server from Debian's packages without installing anything: apt downloads into a private folder, dpkg-deb
  * unpacks there, and the system's own package state is neither read nor changed.
  *
- * The one thing to understand: the server comes from a newer suite than the machine's, so it also needs that suite's C library
+ * The one thing to understand: the server may come from another suite than the machine's, so it also needs that suite's C library
  * and is started through that suite's own dynamic loader. Needs apt and the Debian archive keyring (signatures are
  * verified), but not root.
  */
@@ -15,7 +15,6 @@ const keyrings = [
   '/usr/share/keyrings/debian-archive-keyring.pgp',
 ]
 const downloadTimeoutMs = 600_000
-const otherwise = 'Install a MySQL server yourself and set HOTSPARE_MYSQLD to the path of its mysqld.'
 
 /** Whether this machine has the tools for it. */
 export async function hasDebianTools(): Promise<boolean> {
@@ -28,7 +27,7 @@ export async function hasDebianTools(): Promise<boolean> {
 
 /**
  * Downloads `packageName` with everything it depends on from `suite` and unpacks all of it into `folder`. Returns the
- * package's version, such as `9.7.4-2`. Throws an error that says what to do when there is no mirror, keyring or network.
+ * package's version without its epoch, such as `9.7.4-2`. Throws an error that says what to do when there is no mirror, keyring or network.
  */
 export async function unpackDebianPackage(request: {
   packageName: string
@@ -38,9 +37,12 @@ export async function unpackDebianPackage(request: {
   folder: string
   /** Dependencies that the server itself never loads, by the start of their names. */
   leaveOut: RegExp
+  /** What a person can do instead, as a sentence. */
+  otherwise: string
   onProgress: (text: string) => void
 }): Promise<string> {
-  const mirror = await findMirror()
+  const { otherwise } = request
+  const mirror = await findMirror(otherwise)
   const keyring = keyrings.find((path) => existsSync(path))
   if (keyring === undefined) {
     throw new Error(
@@ -53,13 +55,11 @@ export async function unpackDebianPackage(request: {
     writeAptConfiguration(apt, `deb [signed-by=${keyring}] ${mirror} ${request.suite} main\n`),
   ]
   request.onProgress(`Reading the package list of Debian ${request.suite}`)
-  await aptGet([...options, 'update', '--error-on=any'])
+  await aptGet([...options, 'update', '--error-on=any'], otherwise)
   request.onProgress(`Downloading ${request.packageName} and its libraries`)
-  await aptGet([
-    ...options,
-    ...['install', '--download-only', '--no-install-recommends', '--yes', request.packageName],
-    ...(request.alongside ?? []),
-  ])
+  const wanted = [request.packageName, ...(request.alongside ?? [])]
+  const words = ['install', '--download-only', '--no-install-recommends', '--yes', ...wanted]
+  await aptGet([...options, ...words], otherwise)
   const archives = readdirSync(join(apt, 'archives')).filter((name) => name.endsWith('.deb'))
   const own = archives.find((name) => name.startsWith(`${request.packageName}_`))
   if (own === undefined) throw new Error(`apt-get downloaded no ${request.packageName}. ${otherwise}`)
@@ -72,7 +72,7 @@ export async function unpackDebianPackage(request: {
     if (result.code !== 0) throw new Error(`dpkg-deb can't unpack ${archive}: ${lastLines(result.stderr, 3)}`)
   }
   rmSync(apt, { recursive: true, force: true })
-  return decodeURIComponent(own.split('_')[1] ?? 'unknown')
+  return decodeURIComponent(own.split('_')[1] ?? 'unknown').replace(/^\d+:/, '')
 }
 
 /**
@@ -80,9 +80,12 @@ export async function unpackDebianPackage(request: {
  * Throws if the tree has no loader.
  */
 export function launchFromTree(tree: string, program: string): string[] {
-  const libraryFolders = readdirSync(join(tree, 'usr/lib'))
-    .filter((name) => /-linux-gnu/.test(name))
-    .map((name) => join(tree, 'usr/lib', name))
+  // Up to Debian 12 the C library is in /lib, which installed systems have made the same as /usr/lib.
+  const libraryFolders = ['lib', 'usr/lib'].flatMap((folder) => {
+    if (!existsSync(join(tree, folder))) return []
+    const names = readdirSync(join(tree, folder)).filter((name) => /-linux-gnu/.test(name))
+    return names.map((name) => join(tree, folder, name))
+  })
   for (const folder of libraryFolders) {
     const loader = readdirSync(folder).find((name) => /^ld-linux.*\.so\.\d+$/.test(name))
     if (loader === undefined) continue
@@ -91,7 +94,7 @@ export function launchFromTree(tree: string, program: string): string[] {
   throw new Error(`${tree} holds no dynamic loader; delete that folder to have it made again`)
 }
 
-async function aptGet(args: string[]): Promise<void> {
+async function aptGet(args: string[], otherwise: string): Promise<void> {
   const result = await runCommand('apt-get', args, {
     timeoutMs: downloadTimeoutMs,
     env: { DEBIAN_FRONTEND: 'noninteractive' },
@@ -140,7 +143,7 @@ function writeAptConfiguration(apt: string, source: string): string {
 }
 
 /** The mirror that this machine already uses for Debian, so that no host is written here. */
-async function findMirror(): Promise<string> {
+async function findMirror(otherwise: string): Promise<string> {
   const chosen = process.env.HOTSPARE_DEBIAN_MIRROR
   if (chosen !== undefined && chosen !== '') return chosen
   const format = '$(REPO_URI)|$(COMPONENT)|$(CREATED_BY)|$(ORIGIN)|$(RELEASE)'

@@ -8,7 +8,6 @@
  */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Connection } from 'mysql2/promise'
 import { removeFolder, temporaryFolder } from '../cleanup.ts'
 import { startProxy, type TcpProxy } from '../proxy.ts'
@@ -22,9 +21,11 @@ import {
 } from './accounts.ts'
 import { createAuthority } from './certificates.ts'
 import { type OpenConnection, openConnection, withConnection } from './connection.ts'
+import { DatabaseServer } from './database-server.ts'
+import type { Family, ServerOptions } from './family.ts'
 import { type ReservedPort, reservePort } from './free-port.ts'
-import { MysqlServer, type ServerOptions } from './mysql-server.ts'
-import { findMysqld } from './server-binary.ts'
+import { waitUntilCaughtUp, waitUntilReplicating } from './replication.ts'
+import { findServer } from './server-binary.ts'
 
 const serverNumbers = { alice: 1, bob: 2 } as const
 const linkTimeoutMs = 20_000
@@ -45,9 +46,10 @@ export type Links = {
 export type Party = 'function' | 'application'
 
 export type Pair = {
-  alice: MysqlServer
-  bob: MysqlServer
-  servers: readonly [MysqlServer, MysqlServer]
+  family: Family
+  alice: DatabaseServer
+  bob: DatabaseServer
+  servers: readonly [DatabaseServer, DatabaseServer]
   port: number
   caFile: string
   hotspare: Account
@@ -55,25 +57,25 @@ export type Pair = {
   replication: Account
   /** Undefined without `proxies: true`. */
   links: Links | undefined
-  otherOf(server: MysqlServer): MysqlServer
+  otherOf(server: DatabaseServer): DatabaseServer
   /** The address at which a party reaches a server. */
-  hostFor(party: Party, server: MysqlServer): string
+  hostFor(party: Party, server: DatabaseServer): string
   /** Runs `work` on a TLS connection as this account, over the function's link for hotspare, else the application's. */
   as<Result>(
     account: Account,
-    server: MysqlServer,
+    server: DatabaseServer,
     work: (connection: Connection) => Promise<Result>,
   ): Promise<Result>
   /** Opens such a connection that stays open; call `close()` on it. */
-  connect(account: Account, server: MysqlServer): Promise<OpenConnection>
+  connect(account: Account, server: DatabaseServer): Promise<OpenConnection>
   /** Resolves when `server` has applied everything that the other has committed. Throws after `timeoutMs` (20 s). */
-  waitUntilCaughtUp(server: MysqlServer, timeoutMs?: number): Promise<void>
+  waitUntilCaughtUp(server: DatabaseServer, timeoutMs?: number): Promise<void>
   /** Ends both servers in whatever state they are, and deletes their folders. */
   remove(): Promise<void>
 }
 
 export type PairOptions = {
-  family: 'mysql'
+  family: Family
   onProgress?: (text: string) => void
   proxies?: boolean
   /** Options of both servers' options files. */
@@ -89,7 +91,7 @@ export type PairOptions = {
  */
 export async function startPair(options: PairOptions): Promise<Pair> {
   const onProgress = options.onProgress ?? (() => undefined)
-  const binary = await findMysqld({ onProgress })
+  const binary = await findServer(options.family, { onProgress })
   const folder = temporaryFolder('pair')
   const addresses = [1, 2, 3, 4].flatMap((network) => [`127.0.${network}.1`, `127.0.${network}.2`])
   const reserved = await reservePort(addresses)
@@ -99,7 +101,7 @@ export async function startPair(options: PairOptions): Promise<Pair> {
     const hosts = [name, 'localhost', ...addresses.filter((address) => address.endsWith(`.${number}`))]
     const serverFolder = join(folder, name)
     mkdirSync(serverFolder)
-    return new MysqlServer({
+    return new DatabaseServer({
       ...{
         name,
         binary,
@@ -111,7 +113,7 @@ export async function startPair(options: PairOptions): Promise<Pair> {
       tls: { caFile: authority.caFile, ...authority.issue(name, hosts) },
       options: { ...options.options, ...options.serverOptions?.[name] },
     })
-  }) as [MysqlServer, MysqlServer]
+  }) as [DatabaseServer, DatabaseServer]
   const links = options.proxies === true ? await startLinks(alice, bob) : undefined
   const pair = assemble({ alice, bob, links, reserved, folder, caFile: authority.caFile })
   try {
@@ -125,8 +127,8 @@ export async function startPair(options: PairOptions): Promise<Pair> {
 }
 
 function assemble(parts: {
-  alice: MysqlServer
-  bob: MysqlServer
+  alice: DatabaseServer
+  bob: DatabaseServer
   links: Links | undefined
   reserved: ReservedPort
   folder: string
@@ -135,17 +137,18 @@ function assemble(parts: {
   const { alice, bob, links, caFile } = parts
   const { port } = parts.reserved
   const servers = [alice, bob] as const
-  const otherOf = (server: MysqlServer): MysqlServer => (server === alice ? bob : alice)
-  const hostFor = (party: Party, server: MysqlServer): string => {
+  const otherOf = (server: DatabaseServer): DatabaseServer => (server === alice ? bob : alice)
+  const hostFor = (party: Party, server: DatabaseServer): string => {
     if (links === undefined) return server.host
     if (party === 'function') return server === alice ? links.functionToAlice.host : links.functionToBob.host
     return server === alice ? links.applicationToAlice.host : links.applicationToBob.host
   }
-  const destination = (account: Account, server: MysqlServer) => {
+  const destination = (account: Account, server: DatabaseServer) => {
     const party = account.user === hotspare.user ? 'function' : 'application'
     return { ...account, host: hostFor(party, server), port, caFile }
   }
   return {
+    family: alice.family,
     ...{ alice, bob, servers, port, caFile, links, hotspare, application, replication, otherOf, hostFor },
     as: (account, server, work) => withConnection(destination(account, server), 10_000, work),
     connect: (account, server) => openConnection(destination(account, server), 10_000),
@@ -161,8 +164,8 @@ function assemble(parts: {
 }
 
 /** A link for each way that a party reaches a server; it refuses while that server's process is gone. */
-async function startLinks(alice: MysqlServer, bob: MysqlServer): Promise<Links> {
-  const started = new Map<MysqlServer, TcpProxy[]>([
+async function startLinks(alice: DatabaseServer, bob: DatabaseServer): Promise<Links> {
+  const started = new Map<DatabaseServer, TcpProxy[]>([
     [alice, []],
     [bob, []],
   ])
@@ -189,79 +192,24 @@ async function startLinks(alice: MysqlServer, bob: MysqlServer): Promise<Links> 
   return { functionToAlice, functionToBob, applicationToAlice, applicationToBob, aliceToBob, bobToAlice }
 }
 
-async function prepareAndStart(server: MysqlServer, onProgress: (text: string) => void): Promise<void> {
-  await server.prepare(accountStatements(server.binary.version), onProgress)
-  onProgress(`Starting ${server.name} (MySQL ${server.binary.version}) on ${server.host}:${server.port}`)
+async function prepareAndStart(server: DatabaseServer, onProgress: (text: string) => void): Promise<void> {
+  await server.prepare(accountStatements(server.binary), onProgress)
+  onProgress(`Starting ${server.name} (${server.description}) on ${server.host}:${server.port}`)
   await server.start()
 }
 
 async function connectBothWays(pair: Pair): Promise<void> {
-  const { alice, bob, links } = pair
-  await alice.query('SET GLOBAL read_only = OFF')
+  const { alice, bob, links, port, caFile } = pair
+  await alice.open()
   await alice.query('SET GLOBAL event_scheduler = ON')
   await alice.session(async (connection) => {
     for (const statement of shopStatements) await connection.query(statement)
   })
+  const source = { ...pair.replication, port, caFile }
   await Promise.all([
-    receiveFrom(pair, alice, links?.bobToAlice.host ?? bob.host),
-    receiveFrom(pair, bob, links?.aliceToBob.host ?? alice.host),
+    alice.receiveFrom({ ...source, host: links?.bobToAlice.host ?? bob.host }),
+    bob.receiveFrom({ ...source, host: links?.aliceToBob.host ?? alice.host }),
   ])
-  await Promise.all([waitUntilReplicating(alice), waitUntilReplicating(bob)])
+  await Promise.all(pair.servers.map((server) => waitUntilReplicating(server, linkTimeoutMs)))
   await Promise.all([pair.waitUntilCaughtUp(bob), pair.waitUntilCaughtUp(alice)])
-}
-
-async function receiveFrom(pair: Pair, server: MysqlServer, sourceHost: string): Promise<void> {
-  const { user, password } = pair.replication
-  await server.session(async (connection) => {
-    await connection.query(
-      `CHANGE REPLICATION SOURCE TO SOURCE_HOST = ?, SOURCE_PORT = ?, SOURCE_USER = ?, SOURCE_PASSWORD = ?,
-        SOURCE_SSL = 1, SOURCE_SSL_CA = ?, SOURCE_SSL_VERIFY_SERVER_CERT = 1, SOURCE_HEARTBEAT_PERIOD = 1,
-        SOURCE_CONNECT_RETRY = 1, SOURCE_RETRY_COUNT = 86400, SOURCE_AUTO_POSITION = 1`,
-      [sourceHost, pair.port, user, password, pair.caFile],
-    )
-    await connection.query('START REPLICA')
-  })
-}
-
-async function waitUntilReplicating(server: MysqlServer): Promise<void> {
-  const sql = `SELECT receiver.SERVICE_STATE AS receiver, receiver.LAST_ERROR_MESSAGE AS receiverError,
-      applier.SERVICE_STATE AS applier
-    FROM performance_schema.replication_connection_status AS receiver
-    JOIN performance_schema.replication_applier_status AS applier USING (CHANNEL_NAME)`
-  await waitFor(`${server.name} receives and applies`, linkTimeoutMs, async () => {
-    const [row] = await server.query<{ receiver: string; receiverError: string; applier: string }>(sql)
-    if (row?.receiver === 'ON' && row.applier === 'ON') return undefined
-    return `receiver ${row?.receiver} ${row?.receiverError}, applier ${row?.applier}`
-  })
-}
-
-async function waitUntilCaughtUp(
-  source: MysqlServer,
-  replica: MysqlServer,
-  timeoutMs: number,
-): Promise<void> {
-  const [row] = await source.query<{ executed: string }>('SELECT @@global.gtid_executed AS executed')
-  await waitFor(`${replica.name} has what ${source.name} has`, timeoutMs, async () => {
-    const sql =
-      'SELECT GTID_SUBSET(?, @@global.gtid_executed) AS caughtUp, @@global.gtid_executed AS executed'
-    const [state] = await replica.query<{ caughtUp: number; executed: string }>(sql, [row?.executed ?? ''])
-    return state?.caughtUp === 1
-      ? undefined
-      : `${replica.name} has ${state?.executed}, ${source.name} ${row?.executed}`
-  })
-}
-
-/** Asks again and again until `ask` returns undefined; what it returned last stands in the error at the deadline. */
-async function waitFor(
-  what: string,
-  timeoutMs: number,
-  ask: () => Promise<string | undefined>,
-): Promise<void> {
-  const endsAt = performance.now() + timeoutMs
-  for (;;) {
-    const missing = await ask()
-    if (missing === undefined) return
-    if (performance.now() > endsAt) throw new Error(`Waited ${timeoutMs} ms until ${what}; still: ${missing}`)
-    await pause(20)
-  }
 }

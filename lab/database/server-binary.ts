@@ -1,18 +1,17 @@
 /**
- * Finds a database server program to run: the one that HOTSPARE_MYSQLD names, the one on the PATH, or one unpacked from
+ * Finds a database server program to run: the one that an environment variable names, the one on the PATH, or one unpacked from
  * Debian's packages into the repository's ignored folder `.lab/`.
  *
  * The one thing to understand: a server is started by its `launch` prefix, not by a single path, because an unpacked one needs its
- * own dynamic loader. Each family has one finder here; MySQL is the first.
+ * own dynamic loader.
  */
-import { existsSync, mkdirSync, readdirSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, realpathSync } from 'node:fs'
+import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { lastLines, runCommand } from './command.ts'
 import { hasDebianTools, launchFromTree, unpackDebianPackage } from './debian.ts'
+import { type Family, type Flavour, flavours } from './family.ts'
 import { makeFolderOnce } from './once.ts'
-
-export type Family = 'mysql'
 
 export type ServerBinary = {
   family: Family
@@ -22,7 +21,7 @@ export type ServerBinary = {
   version: string
   /** Where it came from, for people. */
   source: string
-  /** Holds the error messages and character sets, where the program can't find them by itself. */
+  /** Holds the error messages, character sets and system tables, where the program can't find them by itself. */
   shareDir: string | undefined
   /** Holds the plugins (semi-sync, clone), if known. */
   pluginDir: string | undefined
@@ -31,30 +30,31 @@ export type ServerBinary = {
 /** The ignored folder of the repository, which survives between runs. */
 export const labFolder = fileURLToPath(new URL('../../.lab', import.meta.url))
 
-/** The lab sets its servers up in the words of this version and later ones. */
-const oldestVersion = [8, 0, 26] as const
-
 /**
- * Finds MySQL's mysqld. A download reports through `onProgress`; once unpacked, it takes about 50 ms.
- * Throws an error that says what to do if there is none, or if the one that HOTSPARE_MYSQLD names is not usable.
+ * Finds a server program of the family. A download reports through `onProgress`; once unpacked, it takes about 50 ms.
+ * Throws an error that says what to do if there is none, or if the one that the environment names is not usable.
  */
-export async function findMysqld(
+export async function findServer(
+  family: Family,
   options: { onProgress?: (text: string) => void } = {},
 ): Promise<ServerBinary> {
-  const named = process.env.HOTSPARE_MYSQLD
+  const flavour = flavours[family]
+  const { title, program, programVariable, oldestVersion } = flavour
+  const named = process.env[programVariable]
   if (named !== undefined && named !== '') {
-    const found = await examine([named], `HOTSPARE_MYSQLD=${named}`)
+    const found = await examine(flavour, [named], `${programVariable}=${named}`)
     if (typeof found !== 'string') return found
     throw new Error(
-      `HOTSPARE_MYSQLD=${named} ${found}. Set it to the path of a mysqld of MySQL ${oldestVersion.join('.')} or later.`,
+      `${programVariable}=${named} ${found}. Set it to the path of a ${program} of ${title} ${oldestVersion} or later.`,
     )
   }
-  const onPath = findOnPath('mysqld')
+  const { versionPrefix, wished } = flavour.release()
+  const onPath = findOnPath(program)
   if (onPath !== undefined) {
-    const found = await examine([onPath], onPath)
-    if (typeof found !== 'string') return found
+    const found = await examine(flavour, [onPath], onPath)
+    if (typeof found !== 'string' && (!wished || found.version.startsWith(versionPrefix))) return found
   }
-  return unpackedMysqld(options.onProgress ?? (() => undefined))
+  return unpackedServer(flavour, options.onProgress ?? (() => undefined))
 }
 
 /** Compares the numbers of two versions such as `9.7.4` and `9.10.0`; negative if the first is older. */
@@ -72,29 +72,37 @@ function numbersOf(version: string): number[] {
 }
 
 /** Asks a program what it is: the binary, or what is wrong with it as the end of a sentence. */
-async function examine(launch: string[], source: string, tree?: string): Promise<ServerBinary | string> {
+async function examine(
+  flavour: Flavour,
+  launch: string[],
+  source: string,
+  tree?: string,
+): Promise<ServerBinary | string> {
+  const { family, title, oldestVersion } = flavour
   const [program = '', ...prefix] = launch
   const result = await runCommand(program, [...prefix, '--version'], { timeoutMs: 20_000 })
   if (result.code !== 0) return `does not run: ${lastLines(result.stderr || result.stdout, 3)}`
-  if (/mariadb/i.test(result.stdout)) return 'is MariaDB, not MySQL'
+  if (!flavour.isIt(result.stdout)) return `is not ${title}: ${lastLines(result.stdout, 1)}`
   const version = /\bVer (\d+\.\d+\.\d+)/.exec(result.stdout)?.[1]
-  if (version === undefined) return `does not say that it is MySQL: ${lastLines(result.stdout, 1)}`
-  if (compareVersions(version, oldestVersion.join('.')) < 0)
-    return `is ${version}, which is too old for the lab`
-  if (tree === undefined) {
-    return {
-      family: 'mysql',
-      launch,
-      version,
-      source,
-      shareDir: undefined,
-      pluginDir: await askPluginDir(launch),
-    }
+  if (version === undefined) return `does not say that it is ${title}: ${lastLines(result.stdout, 1)}`
+  if (compareVersions(version, oldestVersion) < 0) return `is ${version}, which is too old for the lab`
+  const found = { family, launch, version, source }
+  if (tree !== undefined) {
+    const pluginDir = join(tree, 'usr/lib/mysql/plugin')
+    const shareDir = shareDirIn(flavour, join(tree, 'usr'))
+    return { ...found, shareDir, pluginDir: existsSync(pluginDir) ? pluginDir : undefined }
   }
-  return {
-    ...{ family: 'mysql', launch, version, source },
-    ...{ shareDir: join(tree, 'usr/share/mysql'), pluginDir: join(tree, 'usr/lib/mysql/plugin') },
-  }
+  const pluginDir = await askPluginDir(launch)
+  if (!flavour.readsShareFolder) return { ...found, shareDir: undefined, pluginDir }
+  const shareDir = shareDirIn(flavour, dirname(dirname(realpathSync(program))))
+  if (shareDir === undefined)
+    return `has no folder of messages and system tables beside it (${flavour.shareFolders.join(', ')})`
+  return { ...found, shareDir, pluginDir }
+}
+
+function shareDirIn(flavour: Flavour, root: string): string | undefined {
+  const folders = flavour.shareFolders.map((folder) => join(root, folder))
+  return folders.find((folder) => existsSync(join(folder, 'charsets')))
 }
 
 async function askPluginDir(launch: string[]): Promise<string | undefined> {
@@ -116,42 +124,48 @@ function findOnPath(name: string): string | undefined {
   return folders.map((folder) => join(folder, name)).find((path) => existsSync(path))
 }
 
-async function unpackedMysqld(onProgress: (text: string) => void): Promise<ServerBinary> {
+async function unpackedServer(flavour: Flavour, onProgress: (text: string) => void): Promise<ServerBinary> {
+  const { family, title, program, programVariable, oldestVersion } = flavour
+  const { suite, versionPrefix } = flavour.release()
+  const otherwise = `Install ${title} ${oldestVersion} or later, or set ${programVariable} to the path of a ${program}`
   const servers = join(labFolder, 'servers')
-  const present = newestTree(servers, 'mysql-')
-  if (present === undefined && !(await hasDebianTools())) {
+  const find = () => newestTree(servers, `${family}-`, versionPrefix)
+  if (find() === undefined && !(await hasDebianTools())) {
     throw new Error(
-      'No MySQL server found. Install MySQL 8.0 or later, or set HOTSPARE_MYSQLD to the path of a mysqld ' +
+      `No ${title} server found. ${otherwise} ` +
         '(on Debian-like systems one is downloaded by itself; this one has no apt-get).',
     )
   }
   mkdirSync(servers, { recursive: true })
   const tree = await makeFolderOnce({
-    lockFile: join(servers, '.mysql.lock'),
-    find: () => newestTree(servers, 'mysql-'),
+    lockFile: join(servers, `.${family}-${suite}.lock`),
+    find,
     make: async (folder) => {
-      const leaveOut = /^(lib)?perl|^libc-gconv/
       const version = await unpackDebianPackage({
-        packageName: 'mysql-server-core',
-        suite: 'unstable',
-        folder,
-        leaveOut,
-        onProgress,
+        packageName: `${family}-server-core`,
+        ...{ suite, folder, onProgress },
+        leaveOut: /^(lib)?perl|^libc-gconv/,
+        otherwise: `${otherwise}.`,
       })
-      return join(servers, `mysql-${version}`)
+      return join(servers, `${family}-${version}`)
     },
-    onWait: () => onProgress('Waiting for another process that is downloading the MySQL server'),
+    onWait: () => onProgress(`Waiting for another process that is downloading the ${title} server`),
   })
-  const found = await examine(launchFromTree(tree, 'usr/sbin/mysqld'), `Debian packages in ${tree}`, tree)
+  const found = await examine(
+    flavour,
+    launchFromTree(tree, `usr/sbin/${program}`),
+    `Debian packages in ${tree}`,
+    tree,
+  )
   if (typeof found !== 'string') return found
   throw new Error(
-    `${tree} ${found}. Delete that folder to have it made again, or set HOTSPARE_MYSQLD to the path of a mysqld.`,
+    `${tree} ${found}. Delete that folder to have it made again, or set ${programVariable} to the path of a ${program}.`,
   )
 }
 
-function newestTree(servers: string, prefix: string): string | undefined {
+function newestTree(servers: string, prefix: string, versionPrefix: string): string | undefined {
   if (!existsSync(servers)) return undefined
-  const names = readdirSync(servers).filter((name) => name.startsWith(prefix))
+  const names = readdirSync(servers).filter((name) => name.startsWith(prefix + versionPrefix))
   const newest = names
     .sort((left, right) => compareVersions(left.slice(prefix.length), right.slice(prefix.length)))
     .at(-1)

@@ -12,10 +12,10 @@ import { objectMend } from './value-checks.ts'
 
 type Schema = v.GenericSchema
 
-/** All mistakes that can be seen key by key; empty if the content has the right structure. */
-export function structureProblems(content: unknown): Problem[] {
-  const problems = keyProblems(configurationSchema, content, [])
-  const result = v.safeParse(configurationSchema, content)
+/** All mistakes that can be seen key by key; empty if the content has the right structure. `schema`: requests have their own. */
+export function structureProblems(content: unknown, schema: Schema = configurationSchema): Problem[] {
+  const problems = keyProblems(schema, content, [])
+  const result = v.safeParse(schema, content)
   for (const issue of result.issues ?? []) {
     const keys = (issue.path ?? []).map((item) => String(item.key))
     // Keys that are missing or unknown: the walk has them.

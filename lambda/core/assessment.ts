@@ -85,7 +85,7 @@ function claimState(claim: Claim | null, memory: Memory, world: World, now: numb
     return { kind: 'mine', claim, ours, remainingMs: ours.renewedAtMs + claim.lengthMs - now }
   }
   // Only a reading later than the whole length proves that it stood unchanged for that long.
-  const seenForMs = (ledger.readAtMs ?? 0) - ledger.unchangedSinceMs
+  const seenForMs = Math.max(0, (ledger.readAtMs ?? 0) - ledger.unchangedSinceMs)
   return { kind: 'other', claim, expired: seenForMs >= claim.lengthMs, seenForMs }
 }
 
@@ -112,7 +112,8 @@ export function deadButUnheard(a: Assessment): boolean {
 }
 
 export function mayReconnect(a: Assessment): boolean {
-  return a.named.memory.known?.semiSyncWaits === false
+  const { known } = a.named.memory
+  return known !== null && known.semiSync?.sourceWaits !== true
 }
 
 /** A person has asked for the failover and named this reason against it as one to go without. */
@@ -130,10 +131,11 @@ function reasonsAgainst(a: Assessment): Unfitness[] {
   const { answer } = a.spare
   if (answer === null || ledger === null) return ['silent']
   if (answer.channel === null) return ['not-a-replica']
+  const { known } = a.named.memory
   const armed =
     typeof answer.heartbeat !== 'string' &&
     (policy.failover.acceptMissing.includes('skip-replica-start') ||
-      (answer.skipsReplicaStart && a.named.memory.known?.skipsReplicaStart !== false))
+      (answer.skipsReplicaStart === true && (known === null || known.skipsReplicaStart === true)))
   const claim = a.claim.kind === 'none' ? null : a.claim.claim
   const fresh = provenFresh(answer, a.named.memory, memory, policy, claim, now)
   const watched = a.named.memory.lastAnswerAtMs !== null
@@ -232,9 +234,10 @@ export function replicationStopped({ answer }: Side): boolean {
   return channel.receiver === 'off' || channel.applier === 'off'
 }
 
-/** In observe mode nothing is done to servers, and no writer is moved. */
+/** In observe mode, and when a person only asks what would be done, nothing is done to servers, and no writer is moved. */
 export function acts(a: Assessment): boolean {
-  return a.policy.failover.mode !== 'observe'
+  const { request } = a.world
+  return a.policy.failover.mode !== 'observe' && !(request?.action === 'switchover' && request.dryRun)
 }
 
 /** A pause that has not run out: no new failover begins. */

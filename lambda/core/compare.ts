@@ -6,7 +6,7 @@
  * that the spare alone has is errant on the spare.
  */
 import { digest } from './digest.ts'
-import { canonical, intersect, members, ofOrigin, subtract, union } from './gtid-set.ts'
+import { canonical, intersect, members, ofOrigin, subtract, union, upTo } from './gtid-set.ts'
 import type { Ledger } from './ledger.ts'
 import type { Memory } from './memory.ts'
 import { held } from './spare.ts'
@@ -50,7 +50,7 @@ export function takeoverAgain(ledger: Ledger, named: Answer): string | null {
 }
 
 export function beforeEpoch(executed: string, uuid: string, range: number): string {
-  return canonical(subtract(executed, `${uuid}:${range + 1}-${Number.MAX_SAFE_INTEGER}`))
+  return upTo(executed, uuid, range)
 }
 
 /** Takes out what is known to have touched only Hotspare's own schema: that never holds a server (must 5, T35). */

@@ -1,8 +1,10 @@
 /**
  * decide: one look in, at most one step out. Everything that Hotspare decides is decided here, by the first row that matches.
  *
- *   no ledger    -> adopting          a claim of ours to fail over   -> failover
- *   no claim     -> watching          a claim of ours to go back     -> undo
+ *   no ledger                             -> adopting         a claim of ours to fail over     -> failover
+ *   no claim of ours                      -> watching         a claim of ours to switch over   -> switchover
+ *   the same, a switchover asked          -> requested        a claim of ours to go back       -> undo
+ *   the same, a change of the ledger asked -> ledgerRequests
  *
  * Pure and synchronous: the same memory, world and time give the same decision, today and when a log line is replayed.
  */
@@ -14,11 +16,16 @@ import { compose, type Message, milestones, type Tell, tell } from './message.ts
 import type { Row, Situation } from './situation.ts'
 import { adopting } from './situations/adopting.ts'
 import { failover } from './situations/failover.ts'
+import { requested } from './situations/requested.ts'
+import { answersRequest, asksOfLedger, requests } from './situations/requests.ts'
 import { swept } from './situations/sweeping.ts'
+import { switching } from './situations/switching.ts'
+import { mayWait, switchoverRefusals } from './situations/switchover-refusals.ts'
 import { undo } from './situations/undo.ts'
 import { watching } from './situations/watching.ts'
 import type { LookRequest, Step } from './step.ts'
 import { beat, killOthers, swap } from './steps.ts'
+import { obstacles, planned } from './switchover.ts'
 import type { World } from './world.ts'
 
 export interface Decision {
@@ -35,14 +42,28 @@ export interface Decision {
 export interface Tables {
   readonly adopting: readonly Row[]
   readonly watching: readonly Row[]
+  /** Instead of watching, where a person has asked for a switchover. */
+  readonly requested: readonly Row[]
   readonly failover: readonly Row[]
+  readonly switchover: readonly Row[]
   readonly undo: readonly Row[]
+  /** Instead of all others, where a person asks for a change of the ledger. */
+  readonly ledgerRequests: readonly Row[]
   /** Before the rows of a claim of ours. */
   readonly claimEnds: readonly Row[]
 }
 
 /** Every row there is, but for `directory-refuses`, which stands in for any row whose swap is refused again and again. */
-export const TABLES: Tables = { adopting, watching, failover, undo, claimEnds: claimEnds() }
+export const TABLES: Tables = {
+  adopting,
+  watching,
+  requested,
+  ledgerRequests: requests,
+  failover,
+  switchover: switching,
+  undo,
+  claimEnds: claimEnds(),
+}
 
 /**
  * `tables` is there for tests that take a rule away and see what breaks; nothing else passes it.
@@ -67,8 +88,11 @@ export function decide(before: Memory, world: World, now: number, tables: Tables
     (each): each is Tell => each !== null && !learned.told.includes(each.key),
   )
   return {
-    memory:
-      tells.length === 0 ? learned : { ...learned, told: [...learned.told, ...tells.map(({ key }) => key)] },
+    memory: {
+      ...learned,
+      told: tells.length === 0 ? learned.told : [...learned.told, ...tells.map(({ key }) => key)],
+      givenUp: givenUp(a, row, situation),
+    },
     situation,
     step,
     look: lookFor(a, row, step),
@@ -77,11 +101,22 @@ export function decide(before: Memory, world: World, now: number, tables: Tables
   }
 }
 
-function rowsFor(a: Assessment, tables: Tables): readonly Row[] {
-  if (a.memory.ledger.state !== 'known' || a.ledgerProblem !== null) return tables.watching
-  if (a.ledger === null) return tables.adopting
-  if (a.claim.kind !== 'mine') return tables.watching
-  return [...tables.claimEnds, ...(a.claim.claim.intent === 'undo' ? tables.undo : tables.failover)]
+/** The rows that are asked now, in order. */
+export function rowsFor(a: Assessment, tables: Tables): readonly Row[] {
+  const unclaimed = planned(a) === null ? tables.watching : tables.requested
+  if (a.memory.ledger.state !== 'known' || a.ledgerProblem !== null) return unclaimed
+  if (a.claim.kind !== 'mine' && asksOfLedger(a)) return tables.ledgerRequests
+  // Whoever asks for a failover of a pair that has no ledger is told so.
+  if (a.ledger === null) return a.world.request === null ? tables.adopting : tables.ledgerRequests
+  if (a.claim.kind !== 'mine') return unclaimed
+  return [...tables.claimEnds, ...tables[a.claim.claim.intent]]
+}
+
+/** Why a switchover is given up is known when it is decided, and told when all is as it was. */
+function givenUp(a: Assessment, row: Row, { code, because }: Situation): Memory['givenUp'] {
+  if (row.givesUp !== true || a.memory.givenUp !== null) return a.memory.givenUp
+  const early = a.claim.kind === 'mine' && a.claim.ours.closing === null
+  return { code, because, obstacles: obstacles(a) ?? [], early }
 }
 
 /** A refusal may be a race that the next reading settles; a second one is not, and asking on would only spend the request limit. */
@@ -136,6 +171,7 @@ function claimEnds(): readonly Row[] {
 const RETAKE_EVERY_MS = 60_000
 
 function stepOf(a: Assessment, row: Row): Step | null {
+  if (planned(a)?.dryRun === true) return null
   const step = row.step?.(a) ?? null
   // R6: a swap of ours may still land. Once the text has changed again it can't, and servers may be touched.
   if (a.memory.ledger.unsettled && step !== null && step.kind !== 'swap') return swap(a, 'renew', {})
@@ -167,15 +203,31 @@ const ENDING_MS = 3000
 
 /** What a person asked for is done, or refused. */
 function answered(a: Assessment, row: Row): boolean {
-  if (a.world.request === null || a.claim.kind !== 'none') return false
+  if (planned(a) !== null) return switchoverAnswered(a, row)
+  if (a.world.request === null || a.claim.kind === 'mine') return false
+  if (asksOfLedger(a)) return answersRequest(a, row)
+  const { failure, state } = a.memory.ledger
+  const unreadable = failure !== null && a.now - failure.sinceMs >= PATIENCE_MS
+  if (unreadable || (state === 'known' && a.ledger === null)) return true
+  if (a.claim.kind !== 'none') return false
   return row.refuses === true || isOpen(a.named) || (isClosed(a.named) && row.step === undefined)
 }
+
+/** A reason that may pass is waited for as long as was asked; what can't even be judged, for a moment. */
+function switchoverAnswered(a: Assessment, row: Row): boolean {
+  if (a.claim.kind === 'mine' || a.memory.moved !== null) return false
+  const passing = switchoverRefusals.find(({ code }) => code === row.code)?.transient === true
+  if (row.refuses === true) return !(passing && mayWait(a))
+  const reading = a.memory.ledger.state !== 'known' && a.memory.ledger.failure === null
+  if (a.claim.kind === 'other' || row.step !== undefined || reading) return false
+  return a.now - a.memory.startedAtMs > PATIENCE_MS && !mayWait(a)
+}
+const PATIENCE_MS = 10_000
 
 function lookFor(a: Assessment, row: Row, step: Step | null): LookRequest {
   const { detection } = a.policy
   const stepped = step !== null && step.kind !== 'beat'
-  const moved = a.memory.moved
-  const following = moved?.changeId != null && !a.memory.timeline.some(({ what }) => what === 'visible')
+  const followed = toFollow(a)
   // The account's request limit is low and shared: a directory that fails is not asked in a frenzy.
   const failing = row.readsDirectory === true && a.memory.ledger.failure !== null
   const again = stepped && a.world.last?.step.kind === step.kind && a.world.last.outcome !== 'done'
@@ -189,20 +241,47 @@ function lookFor(a: Assessment, row: Row, step: Step | null): LookRequest {
           ? detection.probeTimeoutMs
           : HURRY_MS,
     probeEveryMs: probeEveryMs(a, side),
+    events: asksForEvents(a, side),
     transactions: null as string | null,
+    obstaclesFromMs: lookForObstacles(a, row) ? a.policy.switchover.longTransactionMs : null,
   })
   const spare = server(a.spare)
-  const inspecting = row.code === 'comparing' || row.code === 'spare-diverged'
+  const inspecting = ['comparing', 'spare-diverged', 'release-comparing'].includes(row.code)
   return {
-    afterMs: Math.max(following ? Math.min(afterMs, 250) : afterMs, failing ? UNREADABLE_AGAIN_MS : 0),
+    afterMs: Math.max(
+      followed === null ? afterMs : Math.min(afterMs, 250),
+      failing ? UNREADABLE_AGAIN_MS : 0,
+    ),
     directory: row.readsDirectory === true,
     servers: {
       [a.named.name]: server(a.named),
       [a.spare.name]: inspecting ? { ...spare, transactions: a.memory.comparison?.alone ?? null } : spare,
     },
     rereadLast: a.ledger === null ? null : a.named.name,
-    followChange: following ? (moved?.changeId ?? null) : null,
+    followChange: followed,
   }
+}
+
+/** Now and then, and never while anything is failing or being moved. */
+function asksForEvents(a: Assessment, side: Assessment['named']): boolean {
+  if (a.claim.kind === 'mine' || side.memory.failingSinceMs !== null) return false
+  const { now } = side.memory.events
+  return now === null || now.readAtMs === null || a.now - now.readAtMs > EVENTS_EVERY_MS
+}
+const EVENTS_EVERY_MS = 60_000
+/** The change that has to spread: of the writer, or of the TTL before a switchover. */
+function toFollow({ memory, claim }: Assessment): string | null {
+  const lowered = claim.kind === 'mine' ? claim.ours.lowered : null
+  if (lowered !== null && lowered.insyncAtMs === null) return lowered.changeId
+  const visible = memory.timeline.some(({ what }) => what === 'visible')
+  return visible ? null : (memory.moved?.changeId ?? null)
+}
+
+/** They cost the servers something, so they are looked for only where a closing is being considered, and never while one blocks. */
+function lookForObstacles(a: Assessment, row: Row): boolean {
+  return (
+    planned(a) !== null && a.memory.moved === null && isOpen(a.named) && row.code !== 'switchover-closing'
+  )
 }
 
 /** A step that did not work is tried again, but not in a frenzy. */

@@ -1,13 +1,22 @@
 /**
- * Sets of MySQL global transaction identifiers, as text in and text out.
+ * Sets of global transaction identifiers, as text in and text out.
  *
- * Form: `uuid:1-5:7,uuid:tag:1-3` (tags since MySQL 8.3). The text that comes out is canonical: origins sorted, intervals merged.
+ * MySQL: `uuid:1-5:7,uuid:tag:1-3` (tags since 8.3). MariaDB has no such text for a set, so it gets the like of it here:
+ * `domain-server:1-5`, and a single transaction as it writes it itself, `domain-server-5`. The text that comes out is canonical:
+ * origins sorted, intervals merged.
  * https://dev.mysql.com/doc/refman/8.4/en/replication-gtids-concepts.html#replication-gtids-concepts-gtid-sets
+ * https://mariadb.com/kb/en/gtid/#the-global-transaction-id
+ *
+ * On MariaDB all servers of a domain draw from one sequence, so not every number below a server's last is one of its own. Within a
+ * domain everything comes in order, so that makes no difference to what one server has and another lacks; only `count` minds it.
  */
 
 type Interval = readonly [first: number, last: number]
-/** Origin (`uuid` or `uuid:tag`) to its intervals, ascending and disjoint. */
+/** Origin (`uuid`, `uuid:tag` or `domain-server`) to its intervals, ascending and disjoint. */
 type Parsed = ReadonlyMap<string, readonly Interval[]>
+
+const MARIADB_ORIGIN = /^(\d+)-(\d+)$/
+const MARIADB_GTID = /^(\d+-\d+)-(\d+)$/
 
 /** @throws {TypeError} if the text is not a GTID set. */
 function parse(text: string): Parsed {
@@ -16,6 +25,12 @@ function parse(text: string): Parsed {
     const parts = member.trim().toLowerCase().split(':')
     const uuid = parts.shift()
     if (uuid === undefined || uuid === '') continue
+    const single = parts.length === 0 ? MARIADB_GTID.exec(uuid) : null
+    if (single !== null) {
+      const number = Number(single[2])
+      add(origins, single[1] ?? '', [number, number])
+      continue
+    }
     let origin = uuid
     for (const part of parts.map((each) => each.trim())) {
       const match = /^(\d+)(?:-(\d+))?$/.exec(part)
@@ -25,12 +40,16 @@ function parse(text: string): Parsed {
         continue
       }
       const first = Number(match[1])
-      const intervals = origins.get(origin) ?? []
-      intervals.push([first, Number(match[2] ?? first)])
-      origins.set(origin, intervals)
+      add(origins, origin, [first, Number(match[2] ?? first)])
     }
   }
   return new Map([...origins].map(([origin, intervals]) => [origin, merge(intervals)]))
+}
+
+function add(origins: Map<string, Interval[]>, origin: string, interval: Interval): void {
+  const intervals = origins.get(origin)
+  if (intervals === undefined) origins.set(origin, [interval])
+  else intervals.push(interval)
 }
 
 function merge(intervals: readonly Interval[]): Interval[] {
@@ -93,35 +112,70 @@ export function contains(a: string, b: string): boolean {
   return subtract(b, a) === ''
 }
 
-/** The part of a set that began on one server, tagged or not. */
-export function ofOrigin(set: string, uuid: string): string {
-  const wanted = uuid.toLowerCase()
-  return format(new Map([...parse(set)].filter(([origin]) => origin.split(':')[0] === wanted)))
+/** The part of a set that began on one server (MySQL: its server_uuid, tagged or not; MariaDB: its server_id, in any domain). */
+export function ofOrigin(set: string, server: string): string {
+  const wanted = server.toLowerCase()
+  return format(new Map([...parse(set)].filter(([origin]) => serverOf(origin) === wanted)))
+}
+
+function serverOf(origin: string): string {
+  return MARIADB_ORIGIN.exec(origin)?.[2] ?? origin.split(':')[0] ?? ''
+}
+
+/** Tagged transactions are numbered apart, so they don't count here. */
+function isUntaggedOf(origin: string, server: string): boolean {
+  return serverOf(origin) === server.toLowerCase() && !origin.includes(':')
 }
 
 /** How many transactions. */
 export function count(set: string): number {
+  const sequences = new Map<string, Interval[]>()
+  for (const [origin, intervals] of parse(set)) {
+    const sequence = MARIADB_ORIGIN.exec(origin)?.[1] ?? origin
+    for (const interval of intervals) add(sequences, sequence, interval)
+  }
   let total = 0
-  for (const intervals of parse(set).values())
-    for (const [first, last] of intervals) total += last - first + 1
+  for (const intervals of sequences.values())
+    for (const [first, last] of merge(intervals)) total += last - first + 1
   return total
 }
 
-/** The highest untagged number of one origin; 0 if there is none. */
-export function lastOfOrigin(set: string, uuid: string): number {
-  return parse(set).get(uuid.toLowerCase())?.at(-1)?.[1] ?? 0
+/** The highest untagged number of one server's own transactions; 0 if there is none. */
+export function lastOfOrigin(set: string, server: string): number {
+  const lasts = [...parse(set)].map(([origin, intervals]) =>
+    isUntaggedOf(origin, server) ? (intervals.at(-1)?.[1] ?? 0) : 0,
+  )
+  return Math.max(0, ...lasts)
 }
 
-/** Each transaction by itself, at most `limit` of them. */
+/** The set without one server's own untagged transactions after number `last`. */
+export function upTo(set: string, server: string, last: number): string {
+  const kept = [...parse(set)].map(([origin, intervals]) => {
+    const cut: Interval = [last + 1, Number.MAX_SAFE_INTEGER]
+    return [origin, isUntaggedOf(origin, server) ? without(intervals, [cut]) : intervals] as const
+  })
+  return format(new Map(kept))
+}
+
+/** Each transaction by itself, in its server's own words, at most `limit` of them. */
 export function members(set: string, limit: number): string[] {
   const listed: string[] = []
-  for (const [origin, intervals] of parse(set))
+  for (const [origin, intervals] of parse(set)) {
+    const separator = MARIADB_ORIGIN.test(origin) ? '-' : ':'
     for (const [first, last] of intervals)
       for (let number = first; number <= last; number++) {
         if (listed.length === limit) return listed
-        listed.push(`${origin}:${number}`)
+        listed.push(`${origin}${separator}${number}`)
       }
+  }
   return listed
+}
+
+/** Each stretch of one origin's transactions, in canonical order. */
+export function intervals(set: string): { origin: string; first: number; last: number }[] {
+  return [...parse(canonical(set))].flatMap(([origin, stretches]) =>
+    stretches.map(([first, last]) => ({ origin, first, last })),
+  )
 }
 
 /** The same set in canonical form. */

@@ -1,14 +1,17 @@
 /**
  * Takes one look into memory: pure bookkeeping, no judgement. What is judged from it stands in the tables of situations.
  */
-import { learnClaim, learnMove, learnOpenUnderClaim } from './learning/claim.ts'
+
+import { learnClaim, learnMove, learnOpenUnderClaim, learnReadSinceClosed } from './learning/claim.ts'
+import { learnRan } from './learning/events.ts'
 import { currentLedger, landedSwap, learnLedger } from './learning/ledger.ts'
-import { learnPair, learnTransactions } from './learning/pair.ts'
+import { learnAbsent, learnPair, learnTransactions } from './learning/pair.ts'
 import { learnServer } from './learning/server.ts'
 import { learnTimeline } from './learning/timeline.ts'
 import type { Memory, ServerMemory } from './memory.ts'
 import { assessRisk } from './risk.ts'
-import type { World } from './world.ts'
+import type { ActResult } from './step.ts'
+import type { ServerName, World } from './world.ts'
 
 export function learn(before: Memory, world: World, now: number): Memory {
   const ledger = learnLedger(before.ledger, world, now)
@@ -16,7 +19,7 @@ export function learn(before: Memory, world: World, now: number): Memory {
   const servers = Object.fromEntries(
     Object.entries(world.servers).map(([name, view]) => [
       name,
-      learnServer(before.servers[name] as ServerMemory, view, now),
+      learnServer(before.servers[name] as ServerMemory, view, lastOn(name, world), now),
     ]),
   )
   const learned: Memory = {
@@ -25,18 +28,27 @@ export function learn(before: Memory, world: World, now: number): Memory {
     servers,
     ours: learnClaim(before, ledger, landed, world, now),
     openUnderClaim: learnOpenUnderClaim(before, ledger, world),
+    readSinceClosed: learnReadSinceClosed(before, ledger, world),
     moved: learnMove(before, ledger, landed, world),
     tookOverAtMs: landed === 'take-over' ? now : before.tookOverAtMs,
     inspected: learnTransactions(before.inspected, world),
+    absent: learnAbsent(before.absent, world),
+    givenUp: landed === 'claim-switchover' ? null : before.givenUp,
   }
   const parsed = currentLedger(learned)
   if (parsed === null) return learned
   const target = world.servers[parsed.claim?.target ?? '']?.answer ?? null
+  const stood = currentLedger(before)?.claim != null
   const measurable = learned.ours !== null && parsed.claim?.intent === 'failover' && target?.closed === true
   return {
     ...learned,
-    risk: measurable ? assessRisk(learned, parsed.writer, target) : learned.risk,
+    servers: learnRan(servers, parsed.writer, { stood, stands: parsed.claim !== null }, world.last),
+    risk: measurable ? assessRisk(learned, parsed.writer, target, world.policy) : learned.risk,
     ...learnPair(before, learned, parsed, world, now),
     timeline: learnTimeline(learned, parsed, landed, world, now),
   }
+}
+
+function lastOn(name: ServerName, { last }: World): ActResult | null {
+  return last !== null && last.step.kind !== 'swap' && last.step.server === name ? last : null
 }

@@ -5,7 +5,7 @@
 import type { Policy } from './policy.ts'
 import type { Risk } from './risk.ts'
 import type { SwapStep } from './step.ts'
-import type { HeartbeatRow, ServerName, WriterRecord } from './world.ts'
+import type { EventsView, HeartbeatRow, Obstacle, SemiSync, ServerName, WriterRecord } from './world.ts'
 
 export interface Memory {
   readonly startedAtMs: number
@@ -15,21 +15,35 @@ export interface Memory {
   readonly ledger: LedgerMemory
   /** The named server was seen open while the claim that stands now did, whoever holds it. */
   readonly openUnderClaim: boolean
+  /** The named server is closed, and the ledger was read after that had been seen: no claim that we don't know of explains it. */
+  readonly readSinceClosed: boolean
   /** What was done under our own claim; null while we hold none. */
   readonly ours: ClaimMemory | null
   /** When the spare was last seen to replicate well while the writer answered. */
   readonly replicatingAtMs: number | null
   /** Up to when the spare is known to have received everything that the writer had committed. */
   readonly coveredAtMs: number | null
+  /** Up to when the spare is known to have acknowledged everything that the writer had told anybody of (semi-synchronous). */
+  readonly acknowledgedAtMs: number | null
+  /** Up to when the spare is known to have applied everything that the writer had committed. */
+  readonly appliedAtMs: number | null
+  /** When both first answered in one look: nothing is known of how far behind the spare was before. */
+  readonly bothSinceMs: number | null
+  /** How far the spare was behind in applying at the look before this one, at least; null until both have answered twice. */
+  readonly lagMs: number | null
   /** The writer's commits a second, as seen lately. */
   readonly commitsPerSecond: number
   /** What only the spare has, seen in the same form in `looks` looks in a row. */
   readonly comparison: Comparison | null
   /** Tables of single transactions, as far as they were looked up: GTID to `schema.table`s. */
   readonly inspected: Readonly<Record<string, readonly string[]>>
+  /** Numbers that were found to belong to no transaction, as a GTID set. */
+  readonly absent: string
   /** What a failover would lose, as last measured before the spare was opened. */
   readonly risk: Risk | null
   readonly timeline: readonly Mark[]
+  /** Why the switchover that this invocation was asked for was given up; null while it was not. */
+  readonly givenUp: GivenUp | null
   /** The swap of the writer that this invocation itself made. */
   readonly moved: Move | null
   /** Keys of messages that were sent. */
@@ -55,9 +69,28 @@ export interface ServerMemory {
   } | null
   /** From the last answer. */
   readonly known: Known | null
+  /** Since when it answers, open, and commits none of our heartbeats, and what was said of the last one; null while it does. */
+  readonly unwritten: { readonly sinceMs: number; readonly why: string } | null
+  readonly events: EventsMemory
+  /** When its receiver was first seen to be off; 0 if it was so at the first look; null while it isn't. */
+  readonly receiverOffSinceMs: number | null
   /** What moves while its source lives, as one text; and when it last did. */
   readonly channelMark: string
   readonly channelMovedAtMs: number | null
+}
+
+export interface EventsMemory {
+  /** As read last, be it long ago (`readAtMs` null: to be read again); null if never, or not since a step of ours changed it. */
+  readonly now: {
+    readonly view: EventsView
+    /** It took writes then. */
+    readonly open: boolean
+    readonly readAtMs: number | null
+  } | null
+  /** Its scheduler ran while it was open and a claim came to stand: whoever held that may have stopped it. */
+  readonly ran: boolean
+  /** How often this invocation has tried to start or stop something there. */
+  readonly steps: number
 }
 
 export interface Known {
@@ -66,9 +99,8 @@ export interface Known {
   readonly count: number
   readonly readAtMs: number
   readonly startedClockMs: number
-  readonly skipsReplicaStart: boolean
-  /** Its commits wait for a replica's acknowledgement (semi-synchronous replication). */
-  readonly semiSyncWaits: boolean
+  readonly skipsReplicaStart: boolean | null
+  readonly semiSync: SemiSync | null
   readonly closed: boolean
   readonly version: string
   readonly heartbeat: HeartbeatRow | null
@@ -118,6 +150,29 @@ export interface ClaimMemory {
   readonly catchingUpSinceMs: number | null
   /** When the target had started, as first seen under this claim; it must not have restarted since. */
   readonly targetStartedClockMs: number | null
+  /** The close of the named server under this claim: nobody could write from its start on. */
+  readonly closing: {
+    readonly startedAtMs: number
+    readonly endedAtMs: number
+    readonly outcome: 'done' | 'refused' | 'unknown'
+  } | null
+  /** The writer record's TTL was lowered with this claim. */
+  readonly lowered: {
+    readonly fromSeconds: number
+    /** The change to follow until every name server has it; null if its answer was lost. */
+    readonly changeId: string | null
+    readonly landedAtMs: number
+    readonly insyncAtMs: number | null
+  } | null
+}
+
+export interface GivenUp {
+  readonly code: string
+  readonly because: string
+  /** What stood in the way then. */
+  readonly obstacles: readonly Obstacle[]
+  /** True if nothing had been closed yet: it may be tried again. */
+  readonly early: boolean
 }
 
 export interface Comparison {
@@ -135,9 +190,13 @@ export interface Mark {
     | 'detected'
     | 'confirmed'
     | 'claimed'
+    | 'closing'
+    | 'closed'
     | 'caughtUp'
     | 'opened'
+    | 'reopened'
     | 'moved'
+    | 'following'
     | 'writable'
     | 'visible'
   readonly atMs: number
@@ -159,6 +218,9 @@ export function newMemory(policy: Policy, now: number, watchSinceClockMs: number
     clockOffsetMs: null,
     ailment: null,
     known: null,
+    unwritten: null,
+    receiverOffSinceMs: null,
+    events: { now: null, ran: false, steps: 0 },
     channelMark: '',
     channelMovedAtMs: null,
   }
@@ -179,14 +241,21 @@ export function newMemory(policy: Policy, now: number, watchSinceClockMs: number
       failure: null,
     },
     openUnderClaim: false,
+    readSinceClosed: false,
     ours: null,
     replicatingAtMs: null,
     coveredAtMs: null,
+    acknowledgedAtMs: null,
+    appliedAtMs: null,
+    bothSinceMs: null,
+    lagMs: null,
     commitsPerSecond: 0,
     comparison: null,
     inspected: {},
+    absent: '',
     risk: null,
     timeline: [],
+    givenUp: null,
     moved: null,
     told: [],
     tookOverAtMs: null,

@@ -2,11 +2,13 @@
  * Messages for people: what happened, can anybody write, is data at risk, what to do now; plain text for three in the morning.
  * Each event is told once in an invocation; steady conditions are metrics, whose alarms de-duplicate them.
  */
-import type { Assessment } from './assessment.ts'
+import { type Assessment, duration } from './assessment.ts'
 import { members } from './gtid-set.ts'
 import type { Mark } from './memory.ts'
 import type { Risk } from './risk.ts'
+import { toExtract } from './server-words.ts'
 import type { Severity, Situation } from './situation.ts'
+import { writeBlockMs } from './timeline.ts'
 
 /** What a row asks to be told. */
 export interface Tell {
@@ -33,7 +35,9 @@ export function milestones(a: Assessment): Tell[] {
   const tells: Tell[] = []
   const reached = (what: Mark['what']) => a.memory.timeline.find((mark) => mark.what === what)
   const { moved, ledger } = a.memory
-  if (moved !== null) {
+  if (moved !== null && a.ledger?.how === 'switchover') {
+    tells.push(tell(a, 'switched-over', 'info'))
+  } else if (moved !== null) {
     const sinceMovedMs = a.now - (reached('moved')?.atMs ?? a.now)
     const told = reached('writable') || sinceMovedMs > WRITABLE_WAIT_MS || a.world.request !== null
     if (told) tells.push(tell(a, 'failed-over', 'critical'))
@@ -77,8 +81,11 @@ const SUBJECTS: Readonly<Record<string, (a: Assessment) => string>> = {
   'directory-refuses': () => 'Route 53 refuses our changes, no failover is possible',
   'ledger-unreadable': () => 'the ledger cannot be understood, no failover is possible',
   'record-disagrees': (a) => `${a.policy.record.name} does not point at the writer`,
-  blind: () => 'neither server answers',
-  'second-server-open': (a) => `${a.spare.name} was open beside the writer and is closed`,
+  blind: (a) =>
+    a.named.health === 'sick' && a.spare.health === 'sick'
+      ? 'no server lets us in'
+      : 'neither server answers',
+  'second-server-open': (a) => `${a.spare.name} is open beside the writer`,
   'writer-closed': (a) => `NOT WRITABLE, ${a.named.name} is closed`,
   'writer-restarted': (a) => `${a.named.name} restarted and is opened again`,
   'writer-reopened': (a) => `${a.named.name} is open again, no failover`,
@@ -87,6 +94,7 @@ const SUBJECTS: Readonly<Record<string, (a: Assessment) => string>> = {
   'writer-stalled': (a) => `NOT WRITABLE, ${a.named.name} cannot commit`,
   'failover-refused': (a) => `NOT WRITABLE, ${a.named.name} is down and there is no failover`,
   'failover-abandoned': (a) => `${a.named.name} came back, no failover`,
+  'switchover-undone': (a) => `${a.named.name} stays the writer, the switchover was undone`,
   'old-writer-returned': (a) => `${a.spare.name} is back, closed, nothing lost`,
 }
 
@@ -127,6 +135,7 @@ const BODIES: Readonly<Record<string, (a: Assessment, situation: Situation) => W
     ],
   }),
   'failed-over': failedOver,
+  'switched-over': switchedOver,
   'failover-visible': (a) => ({
     subject: `every name server now answers ${a.named.name}`,
     lines: [
@@ -167,24 +176,48 @@ function forced(a: Assessment): string[] {
   const { request } = a.world
   if (request === null) return []
   const without = request.force.length === 0 ? '' : ` It was told to go without: ${request.force.join(', ')}.`
-  return [`This failover was asked for by hand.${without}`, '']
+  const asked = request.action === 'switchover' ? 'A switchover to it' : 'This failover'
+  return [`${asked} was asked for by hand.${without}`, '']
+}
+
+function switchedOver(a: Assessment): Written {
+  const from = a.memory.moved?.from ?? a.spare.name
+  const blockMs = writeBlockMs(a.memory.timeline)
+  return {
+    subject: `writer switched from ${from} to ${a.named.name}, nothing lost`,
+    lines: [
+      ...forced(a),
+      `${a.named.name} is the writer now; ${a.policy.record.name} holds ${a.policy.servers[a.named.name]?.address}.`,
+      '',
+      `Can anybody write?  ${writable(a)}`,
+      `Is data at risk?    No: ${from} was closed and ${a.named.name} had exactly its position before it was opened.`,
+      `What now?           Nothing has to be done by hand.${blockMs === null ? '' : ` Nobody could write for ${duration(blockMs)}.`}`,
+      '',
+      ...timelineInWords(a),
+    ],
+  }
 }
 
 function riskInWords(risk: Risk | null, from: string): string {
   if (risk === null || risk.transactionsAtMost === null)
     return `Unknown: nobody was watching ${from} when it failed. When it returns, what only it has is listed.`
+  if (risk.lossless)
+    return `No: semi-synchronous replication was working until ${from} failed, so every commit that an application was told of is here.`
   const window = `commits of its last ${risk.windowMs} ms may be missing, at most about ${risk.transactionsAtMost} at the rate seen`
   if (risk.missingCount > 0)
     return `Yes: ${risk.missingCount} transactions seen on ${from} never arrived (${risk.missing.slice(0, 500)}); ${window}.`
+  const quiet = risk.quietMs !== null && risk.windowMs !== null && risk.quietMs > risk.windowMs / 2
+  if (risk.transactionsAtMost === 0 && !quiet)
+    return `No transaction is known or expected to be missing (everything seen on ${from} is here; ${risk.windowMs} ms were not seen).`
   return risk.transactionsAtMost === 0
-    ? `No transaction is known or expected to be missing (everything seen on ${from} is here; ${risk.windowMs} ms were not seen).`
+    ? `Possibly: everything that we saw on ${from} is here, but nothing had reached the spare for the last ${risk.quietMs} ms. What ${from} committed in that time is not known; it committed nothing before.`
     : `Possibly: everything that we saw on ${from} is here; ${window}.${quietInWords(risk)}`
 }
 
-/** Commits reach the spare within milliseconds: if it heard nothing for most of that time, there were hardly any. */
+/** Commits reach the spare within milliseconds: if it heard nothing for most of that time, there were hardly any, or the way was cut. */
 function quietInWords({ quietMs, windowMs }: Risk): string {
   if (quietMs === null || windowMs === null || quietMs < windowMs / 2) return ''
-  return ` Nothing had reached the spare for ${quietMs} ms of these, so most likely it is only what was on its way.`
+  return ` Nothing had reached the spare for ${quietMs} ms of these: either there were hardly any, or the two were cut off from each other first.`
 }
 
 function fenceInWords(a: Assessment, from: string): string {
@@ -196,11 +229,16 @@ function fenceInWords(a: Assessment, from: string): string {
   return `FENCE UNCONFIRMED: ${from} does not answer, and no fence is configured. It is closed as soon as it does.${queued}`
 }
 
+const SINCE: Readonly<Partial<Record<Mark['what'], string>>> = {
+  lastAnswer: 'the last sign of life',
+  claimed: 'the claim',
+}
+
 function timelineInWords(a: Assessment): string[] {
   const zero = a.memory.timeline.find(({ what }) => what === 'lastAnswer') ?? a.memory.timeline[0]
   if (zero === undefined) return []
   return [
-    `Timeline, ms since ${zero.what === 'lastAnswer' ? 'the last sign of life' : 'the first failed probe'}:`,
+    `Timeline, ms since ${SINCE[zero.what] ?? 'the first failed probe'}:`,
     ...a.memory.timeline
       .filter(({ what }) => what !== 'lastAnswer')
       .map(({ what, atMs }) => `  ${what.padEnd(10)} ${Math.round(atMs - zero.atMs)}`),
@@ -227,7 +265,7 @@ function held(a: Assessment, situation: Situation): Written {
         ? ['What now?           Reseed it from the writer.']
         : [
             `What now?           Extract it on ${a.spare.name}, decide what to replay, then reseed:`,
-            `                    mysqlbinlog --include-gtids='${alone.slice(0, 1000)}' --base64-output=DECODE-ROWS -v <binary logs>`,
+            ...toExtract(a.spare, alone).map((command) => `                    ${command}`),
             '',
             `Transactions that only ${a.spare.name} has:`,
             ...listed,

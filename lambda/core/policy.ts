@@ -27,7 +27,12 @@ export interface Policy {
     /** Essentials that the configuration goes without, by name. */
     readonly acceptMissing: readonly Essential[]
   }
-  readonly switchover: { readonly writeBlockMs: number }
+  readonly switchover: {
+    /** How long nobody may be able to write. */
+    readonly writeBlockMs: number
+    /** Transactions and statements older than this stand against it. */
+    readonly longTransactionMs: number
+  }
   /** A claim's length. */
   readonly claimMs: number
 }

@@ -27,6 +27,8 @@ export interface Row {
   readonly progress?: boolean
   /** What a person asked for is refused for this reason. */
   readonly refuses?: boolean
+  /** A switchover of ours is given up for this reason: its answer says so, once all is as it was. */
+  readonly givesUp?: boolean
   /** This invocation has nothing left to do. */
   readonly finish?: boolean
 }

@@ -15,6 +15,9 @@ export function held(spare: Answer): string {
   return spare.channel === null ? spare.executed : union(spare.executed, spare.channel.received)
 }
 
+/** Clocks may be this far apart without being told of. */
+const CLOCKS_APART_MS = 1000
+
 /** A claim whose holder died is taken over within a minute or two. After much longer nobody knows what happened meanwhile. */
 const INHERITED_MS_MAX = 180_000
 
@@ -39,8 +42,21 @@ export function provenFresh(
       spare.heartbeat.writtenClockMs >= claim.heartbeatClockMs &&
       spare.clockMs - claim.heartbeatClockMs <= INHERITED_MS_MAX
     )
+  // Where the two clocks were never compared, one from the future only shows that they are apart.
+  const compared = named.clockOffsetMs !== null
+  if (!compared && spare.heartbeat.writtenClockMs > spare.clockMs + CLOCKS_APART_MS) return false
   const ageMs = spare.clockMs + aheadMs(named, memory, policy) - spare.heartbeat.writtenClockMs
   return ageMs <= freshnessMs + (now - failingSinceMs)
+}
+
+/**
+ * MariaDB with GTID throws the relay log away when a thread is started while both are stopped, applied or not (T30). As long as nobody
+ * starts one, what was received is still there.
+ */
+export function losesRelayLog(server: Answer): boolean {
+  const { channel } = server
+  if (server.family !== 'mariadb' || channel === null) return false
+  return channel.receiver === 'off' && channel.applier === 'off' && !caughtUp(server)
 }
 
 /** How much later than its start a heartbeat must have been written to count: clocks may be a second apart, start times inexact. */
@@ -49,9 +65,10 @@ const START_MARGIN_MS = 2000
 /**
  * A spare that restarted may have thrown away what only its relay log held (relay_log_recovery). It is whole again once a heartbeat
  * written after the restart has been applied: everything that the writer had committed before that heartbeat came with it (R9).
+ * One that would throw its relay log away as soon as it is told to apply it is no better.
  */
 export function possiblyShort(spare: Answer, writerAheadMs: number): boolean {
-  if (typeof spare.heartbeat === 'string') return true
+  if (typeof spare.heartbeat === 'string' || losesRelayLog(spare)) return true
   return spare.heartbeat.writtenClockMs < spare.startedClockMs + writerAheadMs + START_MARGIN_MS
 }
 

@@ -4,7 +4,7 @@
  * Every step is idempotent and carries its own deadline. Those that go to a server name the session that the look used; if that
  * connection is gone, the step is refused and nothing happens (R4).
  */
-import type { ServerName, WriterRecord } from './world.ts'
+import type { EventName, ServerName, WriterRecord } from './world.ts'
 
 export type Step = SwapStep | ServerStep
 
@@ -17,6 +17,8 @@ export type Purpose =
   | 'claim-short'
   /** The named server restarted whole: open it again. */
   | 'claim-reopen'
+  /** A person asked for it and nothing stands against it: switch over. */
+  | 'claim-switchover'
   | 'renew'
   | 'take-over'
   /** The death is confirmed again under a claim that was taken over or went back. */
@@ -25,6 +27,10 @@ export type Purpose =
   | 'move'
   | 'release'
   | 'hold'
+  /** A person lets a held server take part again. */
+  | 'unhold'
+  | 'pause'
+  | 'resume'
 
 /** One atomic batch that replaces ledger and writer record, or fails if either isn't exactly as expected. */
 export interface SwapStep {
@@ -54,6 +60,8 @@ export type ServerStep =
   | RecordTakeoverStep
   | BeatStep
   | QueueCloseStep
+  | StartEventsStep
+  | StopEventsStep
 
 /** Make a server refuse all writes, then kill the sessions of applications and people on it. */
 export interface CloseStep extends ToServer {
@@ -127,6 +135,17 @@ export interface QueueCloseStep {
   readonly deadlineMs: number
 }
 
+/** Enable these events where they are, out of the binary log and with their definers kept; then start the scheduler. */
+export interface StartEventsStep extends ToServer {
+  readonly kind: 'start-events'
+  readonly enable: readonly EventName[]
+}
+
+/** Stop the event scheduler: on MariaDB a privileged event writes on a closed server (T40). */
+export interface StopEventsStep extends ToServer {
+  readonly kind: 'stop-events'
+}
+
 export interface ActResult {
   readonly step: Step
   /**
@@ -158,6 +177,10 @@ export interface ServerLookRequest {
   readonly probeEveryMs: number
   /** How long the look may wait for this server's answer. 0: take what is there. */
   readonly waitMs: number
+  /** Read the events and the scheduler's state. */
+  readonly events: boolean
   /** GTID set whose tables to find out in the binary log; null: none. */
   readonly transactions: string | null
+  /** Look for what stands in the way of a switchover; transactions and statements count from this age on. Null: don't. */
+  readonly obstaclesFromMs: number | null
 }

@@ -3,7 +3,7 @@ import type { Assessment, Side } from './assessment.ts'
 import { type Claim, formatLedger, type Intent, type Ledger } from './ledger.ts'
 import { provenFresh } from './spare.ts'
 import type { Step, SwapStep } from './step.ts'
-import type { ServerName, WriterRecord } from './world.ts'
+import type { EventName, ServerName, WriterRecord } from './world.ts'
 
 const DEADLINE_MS = {
   swap: 5000,
@@ -17,6 +17,8 @@ const DEADLINE_MS = {
   'stop-waiting': 2000,
   'record-takeover': 2000,
   'queue-close': 500,
+  'start-events': 3000,
+  'stop-events': 2000,
 } as const
 
 /** A claim's last second is left unused: steps already under way end before it does. */
@@ -40,14 +42,18 @@ export function swap(
   }
 }
 
-/** The first ledger of a pair; fails if somebody else was first. */
+/** The first ledger of a pair; fails if somebody else was first. A record that points elsewhere moves in the same batch. */
 export function adopt(a: Assessment, ledger: Ledger): Step {
   const record = a.memory.ledger.record
+  const wanted = recordFor(a, ledger.writer)
   return {
     kind: 'swap',
     purpose: 'adopt',
     from: { ledger: null, record },
-    to: { ledger: formatLedger(ledger), record: record ?? recordFor(a, ledger.writer) },
+    to: {
+      ledger: formatLedger(ledger),
+      record: record?.values.join() === wanted.values.join() ? record : wanted,
+    },
     deadlineMs: DEADLINE_MS.swap,
   }
 }
@@ -55,6 +61,21 @@ export function adopt(a: Assessment, ledger: Ledger): Step {
 export function recordFor(a: Assessment, server: ServerName): WriterRecord {
   const { type, ttlSeconds } = a.policy.record
   return { type, ttlSeconds, values: [a.policy.servers[server]?.address ?? ''], foreign: false }
+}
+
+/** TTL of the writer record while a switchover lets the old one run out, seconds. */
+const LOWERED_TTL_SECONDS = 1
+
+/** The writer record as it stands, but to be asked for again soon. */
+export function loweredRecord(a: Assessment): WriterRecord | null {
+  const { record } = a.memory.ledger
+  return record === null ? null : { ...record, ttlSeconds: Math.min(record.ttlSeconds, LOWERED_TTL_SECONDS) }
+}
+
+/** The writer record as it stands, with the TTL that the configuration gives it: a switchover that went back may have lowered it. */
+export function settledRecord(a: Assessment): WriterRecord | null {
+  const { record } = a.memory.ledger
+  return record === null || record.foreign ? record : { ...record, ttlSeconds: a.policy.record.ttlSeconds }
 }
 
 export function claimOf(a: Assessment, intent: Intent, target: ServerName, touched: boolean): Claim {
@@ -85,10 +106,10 @@ export function close(side: Side, killFirst = false): Step | null {
  * The statement carries its own end, in the target's clock as this look read it: bounded by the write-block budget (R3) and by
  * the claim, so that nothing we send can open a server after somebody else may have taken over.
  */
-export function open(a: Assessment, side: Side): Step | null {
+export function open(a: Assessment, side: Side, withinMs = a.policy.switchover.writeBlockMs): Step | null {
   if (side.answer === null || a.claim.kind !== 'mine') return null
   const sinceLookMs = Math.max(0, a.now - side.answer.readAtMs)
-  const budgetMs = Math.min(a.policy.switchover.writeBlockMs, a.claim.remainingMs - CLAIM_MARGIN_MS)
+  const budgetMs = Math.min(withinMs, a.claim.remainingMs - CLAIM_MARGIN_MS)
   return toServer(side, {
     kind: 'open',
     untilClockMs: Math.floor(side.answer.clockMs + sinceLookMs + budgetMs),
@@ -121,6 +142,14 @@ export function stopWaiting(side: Side): Step | null {
 
 export function recordTakeover(side: Side, ledger: Ledger, gtidSet: string): Step | null {
   return toServer(side, { kind: 'record-takeover', epoch: ledger.epoch, writer: ledger.writer, gtidSet })
+}
+
+export function startEvents(side: Side, enable: readonly EventName[]): Step | null {
+  return toServer(side, { kind: 'start-events', enable })
+}
+
+export function stopEvents(side: Side): Step | null {
+  return toServer(side, { kind: 'stop-events' })
 }
 
 export function queueClose(side: Side): Step {

@@ -6,7 +6,7 @@
  * Only a connection that was lost, or a silence longer than several of the channel's own heartbeats, witnesses a death.
  */
 import type { ServerMemory } from './memory.ts'
-import type { Answer } from './world.ts'
+import type { Answer, Channel } from './world.ts'
 
 export type Testimony =
   /** Something moved since the writer stopped answering us, or the writer itself sent the error. */
@@ -21,7 +21,7 @@ export type Testimony =
   | 'pending'
   /** The channel's heartbeat period is too long to say anything soon. */
   | 'slow'
-  /** Nobody is receiving: there is no independent view. */
+  /** Nobody is receiving, or stopped long ago: there is no independent view. */
   | 'none'
 
 /**
@@ -48,7 +48,8 @@ export function testimony(
   now: number,
 ): Testimony {
   const channel = spare.channel
-  if (channel === null || (channel.receiver === 'off' && channel.receiverErrno === 0)) return 'none'
+  if (channel === null || (channel.receiver === 'off' && !stoppedSince(channel, memory, failingSinceMs)))
+    return 'none'
   if (channel.receiver !== 'on') {
     if (channel.receiverErrno === 0) return 'pending'
     return LOST_ERRNOS.has(channel.receiverErrno) ? 'lost' : 'alive'
@@ -62,9 +63,15 @@ export function testimony(
   return slow ? 'slow' : 'silent'
 }
 
+/** It stopped for good over an error, after `sinceMs` as far as we saw: what it says is of now. An older error says nothing. */
+export function stoppedSince(channel: Channel, memory: ServerMemory, sinceMs: number): boolean {
+  if (channel.receiver !== 'off' || channel.receiverErrno === 0) return false
+  return memory.receiverOffSinceMs !== null && memory.receiverOffSinceMs > sinceMs
+}
+
 /** Everything that moves on a channel while its source lives, as one text: any change between two looks is a sign of life. */
 export function channelMark(answer: Answer): string {
   const channel = answer.channel
   if (channel === null) return ''
-  return [channel.readPosition, channel.heartbeatsReceived, channel.received, channel.queueing].join('|')
+  return [channel.readPosition, channel.heartbeatsReceived, channel.received].join('|')
 }

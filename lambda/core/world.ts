@@ -19,7 +19,7 @@ export interface World {
   /** The function's wall clock, Unix ms. For texts only; nothing is decided by it. */
   readonly wallClockMs: number
   /** What a person asked this invocation for; null for a watch on its schedule. */
-  readonly request: ManualFailover | null
+  readonly request: ManualRequest | null
   /** How long this invocation may still run. */
   readonly remainingMs: number
   readonly servers: Readonly<Record<ServerName, ServerView>>
@@ -31,11 +31,59 @@ export interface World {
   readonly last: ActResult | null
 }
 
-/** A failover by hand: it passes cooldown and alert mode, and every reason against it that is named. */
-export interface ManualFailover {
-  readonly action: 'failover'
+/** What a person can ask for. */
+export type ManualRequest =
+  | ManualFailover
+  | PlannedSwitchover
+  | ManualAdoption
+  | ManualPause
+  | ManualResume
+  | ManualRelease
+
+interface Asked {
   /** Codes of refusals that it is to go without. */
   readonly force: readonly string[]
+}
+
+/** A failover by hand: it passes cooldown and alert mode, and every reason against it that is named. */
+export interface ManualFailover extends Asked {
+  readonly action: 'failover'
+}
+
+/** There is no ledger, and a person says who the writer is. */
+export interface ManualAdoption extends Asked {
+  readonly action: 'adopt'
+  readonly writer: ServerName
+}
+
+/** No new failover or switchover until then. */
+export interface ManualPause extends Asked {
+  readonly action: 'pause'
+  /** Unix ms by the clock of who asked; 0 for until resumed. */
+  readonly untilClockMs: number
+}
+
+export interface ManualResume extends Asked {
+  readonly action: 'resume'
+}
+
+/** A held server may take part again. */
+export interface ManualRelease extends Asked {
+  readonly action: 'release'
+  readonly server: ServerName
+}
+
+/** A switchover: the writer's role goes to the other server on purpose, and nothing is lost. */
+export interface PlannedSwitchover extends Asked {
+  readonly action: 'switchover'
+  /** The server that is to be the writer. */
+  readonly to: ServerName
+  /** Only say what would be done, and what stands against it. */
+  readonly dryRun: boolean
+  /** Let the writer record's TTL run out at a low value before anything is closed. */
+  readonly lowerTtl: boolean
+  /** How long to wait for a good moment while writes flow; 0: refuse at once. */
+  readonly waitForQuietMs: number
 }
 
 export interface ServerView {
@@ -77,7 +125,7 @@ export interface Answer {
   readonly session: number
   readonly family: 'mysql' | 'mariadb'
   readonly version: string
-  /** MySQL's server_uuid: the origin part of its GTIDs. */
+  /** What names it as the origin of its GTIDs: MySQL's server_uuid, MariaDB's server_id. */
   readonly uuid: string
   /** The server's own UTC clock at the look. */
   readonly clockMs: number
@@ -87,6 +135,8 @@ export interface Answer {
   readonly readAtMs: number
   /** True if nobody can write: read_only and, where it exists, super_read_only. */
   readonly closed: boolean
+  /** read_only is on and super_read_only is not: applications can't write, and privileged sessions still can. */
+  readonly halfClosed: boolean
   /** GTID set of everything committed here. */
   readonly executed: string
   /** How it receives from the other server; null if replication isn't configured. */
@@ -102,10 +152,31 @@ export interface Answer {
   readonly semiSync: SemiSync | null
   /** sync_binlog = 1 and innodb_flush_log_at_trx_commit = 1. */
   readonly durable: boolean
-  /** skip_replica_start: threads stay down after a restart until Hotspare has compared. */
-  readonly skipsReplicaStart: boolean
+  /** skip_replica_start: threads stay down after a restart until Hotspare has compared; null where the server doesn't tell. */
+  readonly skipsReplicaStart: boolean | null
+  /** What the event scheduler runs; null if the look wasn't asked for it. */
+  readonly events: EventsView | null
   /** What the look was asked to find out about single transactions; null if not asked. */
   readonly transactions: readonly Transaction[] | null
+  /** Of the numbers asked for, those that no transaction has (MariaDB: servers of a domain share its numbers); '' if none. */
+  readonly absent: string
+  /** What stands in the way of a switchover here; null if the look was not asked for it, or couldn't find out. */
+  readonly obstacles: readonly Obstacle[] | null
+}
+
+/** A session that would block the closing of its server, lose its work by it, or keep replicated transactions waiting. */
+export interface Obstacle {
+  readonly session: number
+  readonly account: string
+  /**
+   * transaction, statement: older than was asked for. ddl: one at work or waiting. lock: locks on tables or on the whole server.
+   * backup: the lock that backups take.
+   */
+  readonly kind: 'transaction' | 'statement' | 'ddl' | 'lock' | 'backup'
+  /** How old it is, as far as the server tells. */
+  readonly ageMs: number
+  /** The kind of statement or lock, such as `update`; never a statement's text. */
+  readonly doing: string
 }
 
 export interface Channel {
@@ -113,7 +184,7 @@ export interface Channel {
   /** Why the receiver is not connected: the last error's number (0: none) and text. */
   readonly receiverErrno: number
   readonly receiverError: string
-  /** server_uuid of the source, empty before the first connection. */
+  /** The source's, as in `Answer.uuid`; empty before the first connection. */
   readonly sourceUuid: string
   /** GTID set of complete transactions received over this channel. */
   readonly received: string
@@ -124,12 +195,12 @@ export interface Channel {
   readonly lastReceivedClockMs: number
   /** The period of the source's own heartbeats on an idle channel. */
   readonly heartbeatPeriodMs: number
-  /** GTID of a transaction that is half received; empty if none. */
+  /** A transaction that is half received: its GTID, or 'half' where the server doesn't name it; empty if none. */
   readonly queueing: string
   readonly applier: 'on' | 'off'
   readonly applierErrno: number
   readonly applierError: string
-  /** GTIDs that appliers are at work on, complete or not. */
+  /** GTIDs that appliers are at work on, complete or not; MariaDB doesn't tell. */
   readonly applying: readonly string[]
   readonly delaySeconds: number
 }
@@ -155,14 +226,40 @@ export interface OtherSession {
 }
 
 export interface SemiSync {
+  /** Its commits are to wait for a replica's acknowledgement. */
   readonly sourceWaits: boolean
+  /** They do: it has not gone on without after a time-out. */
+  readonly working: boolean
+  /** It acknowledges what it receives from its own source. */
+  readonly acknowledges: boolean
   readonly replicasAcknowledging: number
   readonly timeoutMs: number
 }
 
+export interface EventsView {
+  /** disabled: switched off for good when the server started. unknown: the account may not ask. */
+  readonly scheduler: 'on' | 'off' | 'disabled' | 'unknown'
+  readonly list: readonly ServerEvent[]
+}
+
+export interface EventName {
+  readonly schema: string
+  readonly name: string
+  /** `user@host`; kept when its state is changed. */
+  readonly definer: string
+}
+
+export interface ServerEvent extends EventName {
+  /** replica-side: it came by replication, which tells no replica whether it was enabled on its source. */
+  readonly state: 'enabled' | 'disabled' | 'replica-side'
+}
+
 export interface Transaction {
   readonly gtid: string
-  /** `schema.table` of each table it changes; empty if the server doesn't say (a statement, DDL). */
+  /**
+   * `schema.table` of each table it changes. Where the log holds a statement in place of rows, `statement on schema.table` or the like,
+   * as far as its text says; empty if nothing is certain.
+   */
   readonly tables: readonly string[]
 }
 

@@ -30,6 +30,9 @@ test('a refused connection, a closed one and a passed deadline are told apart', 
   expect(failure('connect ECONNREFUSED', refused).outcome).toBe('refused')
   expect(failure('closed', { code: 'PROTOCOL_CONNECTION_LOST', fatal: true }).outcome).toBe('silent')
   expect(failureOf(new DeadlineError('no answer')).outcome).toBe('silent')
+  // No answer of the server's, though it carries no code that says so.
+  const late = "Can't add new command when connection is in closed state"
+  expect(failure(late, { fatal: true }).outcome).toBe('silent')
 })
 
 test('a broken-off TLS handshake is silence, one that fails to verify is distrust', () => {

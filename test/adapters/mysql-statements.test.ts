@@ -1,15 +1,24 @@
 /** Statements and rows of the MySQL dialects, without a server. */
-import { expect, test } from 'vitest'
-import { TableCollector } from '../../lambda/adapters/mysql/binlog.ts'
-import { decidingVariables, dialectFor } from '../../lambda/adapters/mysql/dialect.ts'
+import { describe, expect, test } from 'vitest'
+import { statementOn, TableCollector } from '../../lambda/adapters/mysql/binlog.ts'
+import { channelParameters, decidingVariables, dialectFor } from '../../lambda/adapters/mysql/dialect.ts'
+import { setOfState } from '../../lambda/adapters/mysql/dialect-mariadb.ts'
 import { chooseChannel } from '../../lambda/adapters/mysql/look.ts'
 import { openStatement, sqlClock } from '../../lambda/adapters/mysql/statements.ts'
 
 const uuid = 'aaaaaaaa-1111-2222-3333-444444444444'
 
 function collect(wanted: readonly string[], events: readonly (readonly [string, string])[]) {
-  const collector = new TableCollector(wanted)
+  const collector = new TableCollector(wanted.join(','), 1000)
   for (const [type, info] of events) collector.add(type, info)
+  return collector.result().transactions
+}
+
+/** The same of a file that was read to its end. */
+function found(wanted: string, events: readonly (readonly [string, string])[]) {
+  const collector = new TableCollector(wanted, 1000)
+  for (const [type, info] of events) collector.add(type, info)
+  collector.endFile()
   return collector.result()
 }
 
@@ -33,10 +42,10 @@ test('versions are asked in their own words (T19)', () => {
   expect(dialectFor('8.0.22', none).stopReceiver).toBe('STOP REPLICA IO_THREAD FOR CHANNEL ?')
   expect(dialectFor('9.7.4-2', none).showReplication).toBe('SHOW REPLICA STATUS')
   expect(dialectFor('5.7.44', none).channelFacts).not.toContain('APPLYING_TRANSACTION')
-  for (const version of ['5.7.44', '8.0.36', '9.7.4']) {
-    expect(dialectFor(version, none).channelFacts.match(/\?/g)).toHaveLength(3)
-  }
-  expect(() => dialectFor('10.11.6-MariaDB', none)).toThrow(/MariaDB/)
+  expect(channelParameters(dialectFor('9.7.4', none).channelFacts, 'x')).toEqual(['x', 'x', 'x'])
+  expect(channelParameters(dialectFor('11.8.3-MariaDB', none).channelFacts, 'x')).toEqual([])
+  expect(dialectFor('10.11.6-MariaDB', none).family).toBe('mariadb')
+  expect(() => dialectFor('10.5.29-MariaDB-log', none)).toThrow(/10.6 or later/)
   expect(() => dialectFor('5.6.51', none)).toThrow(/5.7 or later/)
 })
 
@@ -54,10 +63,48 @@ test('the default channel is taken, else the first that is not of group replicat
     { Channel_Name: '' },
     { Channel_Name: 'group_replication_applier' },
   ]
-  expect(chooseChannel([one, normal])).toBe(normal)
-  expect(chooseChannel([group, one])).toBe(one)
-  expect(chooseChannel([group])).toBeNull()
-  expect(chooseChannel([])).toBeNull()
+  const mysql = dialectFor('9.7.4', new Set())
+  expect(chooseChannel([one, normal], mysql)).toBe(normal)
+  expect(chooseChannel([group, one], mysql)).toBe(one)
+  expect(chooseChannel([group], mysql)).toBeNull()
+  expect(chooseChannel([], mysql)).toBeNull()
+  const mariadb = dialectFor('11.8.3-MariaDB', new Set())
+  const [first, unnamed] = [{ Connection_name: 'a' }, { Connection_name: '' }]
+  expect(chooseChannel([first, unnamed], mariadb)).toBe(unnamed)
+})
+
+test("MariaDB's list of last transactions is the set of everything up to them", () => {
+  expect(setOfState('')).toBe('')
+  expect(setOfState('0-2-150,0-1-100')).toBe('0-1:1-100,0-2:1-150')
+  // Binary log and replica position together: the later of both.
+  expect(setOfState('0-1-100,0-2-150,0-2-151')).toBe('0-1:1-100,0-2:1-151')
+  expect(() => setOfState('aaaa:1-5')).toThrow(/MariaDB/)
+})
+
+test('T33: on MariaDB, more read than applied while all that is complete is applied: half a transaction', () => {
+  const { channelOf } = dialectFor('10.11.6-MariaDB', new Set())
+  const status = {
+    Gtid_IO_Pos: '0-1-5',
+    Master_Log_File: 'bin.000001',
+    Relay_Master_Log_File: 'bin.000001',
+    Read_Master_Log_Pos: 900,
+    Exec_Master_Log_Pos: 900,
+    Slave_received_heartbeats: 3,
+    Slave_heartbeat_period: 1,
+    Master_Server_Id: 1,
+  }
+  const facts = { executed: '0-1-5' }
+  expect(channelOf(status, facts)).toMatchObject({
+    received: '0-1:1-5',
+    queueing: '',
+    heartbeatPeriodMs: 1000,
+  })
+  expect(channelOf({ ...status, Read_Master_Log_Pos: 901 }, facts).queueing).toBe('half')
+  expect(
+    channelOf({ ...status, Master_Log_File: 'bin.000002', Read_Master_Log_Pos: 4 }, facts).queueing,
+  ).toBe('half')
+  // What is merely unapplied doesn't count: it is complete.
+  expect(channelOf({ ...status, Read_Master_Log_Pos: 901 }, { executed: '0-1-4' }).queueing).toBe('')
 })
 
 test('the tables of a row-based transaction are told once each', () => {
@@ -86,6 +133,71 @@ test('a transaction with a statement in it, or without its end, is never taken f
     [`${uuid}:5`],
     [...begin(5), harmless, ['Query', 'use `shop`; DELETE FROM orders'], ['Xid', 'COMMIT /* xid=2 */']],
   )
-  expect(mixed).toEqual([{ gtid: `${uuid}:5`, tables: [] }])
+  expect(mixed).toEqual([{ gtid: `${uuid}:5`, tables: ['statement on shop.orders'] }])
   expect(collect([`${uuid}:5`], [...begin(5), harmless])).toEqual([{ gtid: `${uuid}:5`, tables: [] }])
+})
+
+test("MariaDB's transactions are told by their tables too; its DDL is never taken for harmless", () => {
+  const found = collect(
+    ['0-1-5', '0-1-6', '0-1-7'],
+    [
+      ['Gtid_list', '[0-1-4]'],
+      ['Gtid', 'BEGIN GTID 0-1-5'],
+      ['Annotate_rows', "UPDATE hotspare.heartbeat SET sequence = 5 WHERE pair = 'orders'"],
+      ['Table_map', 'table_id: 18 (hotspare.heartbeat)'],
+      ['Update_rows_v1', 'table_id: 18 flags: STMT_END_F'],
+      ['Xid', 'COMMIT /* xid=8 */'],
+      ['Gtid', 'GTID 0-1-6'],
+      ['Query', 'use `hotspare`; DROP TABLE heartbeat'],
+      ['Gtid', 'BEGIN GTID 0-1-7 cid=12'],
+      ['Table_map', 'table_id: 19 (shop.orders)'],
+      ['Write_rows_v1', 'table_id: 19 flags: STMT_END_F'],
+      ['Xid', 'COMMIT /* xid=9 */'],
+    ],
+  )
+  expect(found).toEqual([
+    { gtid: '0-1-5', tables: ['hotspare.heartbeat'] },
+    { gtid: '0-1-6', tables: ['statement on hotspare.heartbeat'] },
+    { gtid: '0-1-7', tables: ['shop.orders'] },
+  ])
+})
+
+describe("on MariaDB a server's own transactions are few among the numbers of its domain", () => {
+  const events: [string, string][] = [
+    ['Gtid_list', '[0-1-5]'],
+    ['Gtid', 'BEGIN GTID 0-2-6'],
+    ['Table_map', 'table_id: 19 (shop.orders)'],
+    ['Write_rows_v1', 'table_id: 19 flags: STMT_END_F'],
+    ['Xid', 'COMMIT /* xid=9 */'],
+  ]
+
+  test('numbers that belong to nobody are told apart from those that were not found', () => {
+    // What came before the file is not known: the state says only what was last.
+    expect(found('0-2:1-7', [['Gtid_list', '[0-1-5,0-2-3]'], ...events.slice(1)])).toMatchObject({
+      absent: '0-2:4-5:7',
+    })
+    expect(found('0-2:1-6', events)).toEqual({
+      transactions: [{ gtid: '0-2-6', tables: ['shop.orders'] }],
+      absent: '0-2:1-5',
+    })
+  })
+
+  test('nothing is absent as long as no file was read to its end, nor on MySQL', () => {
+    const collector = new TableCollector('0-2:1-6', 1000)
+    for (const [type, info] of events) collector.add(type, info)
+    expect(collector.result().absent).toBe('')
+    expect(found(`${uuid}:1-9`, begin(5)).absent).toBe('')
+  })
+})
+
+test.each([
+  ["use `shop`; INSERT INTO orders (token) VALUES ('secret')", 'statement on shop.orders'],
+  ["insert into `shop`.`orders` values ('secret')", 'statement on shop.orders'],
+  ['UPDATE shop.orders SET note = 1', 'statement on shop.orders'],
+  ['use `shop`; /* tool */ DELETE FROM orders WHERE 1', 'statement on shop.orders'],
+  ['use `shop`; ALTER TABLE orders ADD x INT', 'statement on shop.orders'],
+  ["use `shop`; CALL pay('secret')", 'statement in shop'],
+  ["CALL pay('secret')", null],
+])('of a statement only what it is on is told: %s', (info, expected) => {
+  expect(statementOn(info)).toBe(expected)
 })

@@ -104,7 +104,7 @@ describe('what a failover may cost', () => {
     readAtMs: 9000,
     startedClockMs: 0,
     skipsReplicaStart: true,
-    semiSyncWaits: false,
+    semiSync: null,
     closed: false,
     version: '9.7.4',
     heartbeat: null,
@@ -120,11 +120,12 @@ describe('what a failover may cost', () => {
 
   test('nobody watched: unknown, not nothing', () => {
     const { spare } = answers(BEGINNING, BEGINNING)
-    expect(assessRisk(memoryOf({}, {}), 'alice', spare)).toEqual({
+    expect(assessRisk(memoryOf({}, {}), 'alice', spare, POLICY)).toEqual({
       missing: '',
       missingCount: 0,
       windowMs: null,
       quietMs: null,
+      lossless: false,
       transactionsAtMost: null,
     })
   })
@@ -135,7 +136,7 @@ describe('what a failover may cost', () => {
       { coveredAtMs: 8000 },
       { known: known(`${A}:1-12,${B}:1-5`, 17), failingSinceMs: 10_000 },
     )
-    expect(assessRisk(memory, 'alice', spare)).toMatchObject({
+    expect(assessRisk(memory, 'alice', spare, POLICY)).toMatchObject({
       missing: `${A}:11-12`,
       missingCount: 2,
       windowMs: 2000,
@@ -146,7 +147,10 @@ describe('what a failover may cost', () => {
   test('an idle writer, everything arrived: nothing', () => {
     const { spare } = answers(BEGINNING, BEGINNING)
     const memory = memoryOf({ coveredAtMs: 9000 }, { known: known(BEGINNING, 15), failingSinceMs: 10_000 })
-    expect(assessRisk(memory, 'alice', spare)).toMatchObject({ missingCount: 0, transactionsAtMost: 0 })
+    expect(assessRisk(memory, 'alice', spare, POLICY)).toMatchObject({
+      missingCount: 0,
+      transactionsAtMost: 0,
+    })
   })
 
   test('a busy one: at most its rate over the time that nobody saw, less what arrived since', () => {
@@ -155,6 +159,9 @@ describe('what a failover may cost', () => {
       { coveredAtMs: 9000, commitsPerSecond: 100 },
       { known: known(BEGINNING, 15), failingSinceMs: 10_000 },
     )
-    expect(assessRisk(memory, 'alice', spare)).toMatchObject({ missingCount: 0, transactionsAtMost: 120 })
+    expect(assessRisk(memory, 'alice', spare, POLICY)).toMatchObject({
+      missingCount: 0,
+      transactionsAtMost: 120,
+    })
   })
 })

@@ -11,6 +11,7 @@ import {
   ofOrigin,
   subtract,
   union,
+  upTo,
 } from '../../lambda/core/gtid-set.ts'
 
 const A = 'aaaaaaaa-1111-4111-8111-aaaaaaaaaaaa'
@@ -117,4 +118,31 @@ describe('as servers write it', () => {
   test.each([`${A}:x!`, `${A}:1-`, `${A}:-3`])('what is no GTID set is a loud error: %s', (text) => {
     expect(() => canonical(text)).toThrow(TypeError)
   })
+})
+
+describe('MariaDB', () => {
+  test('an origin is a server in a domain', () => {
+    const set = '0-1:1-100,0-2:1-150,7-1:1-3'
+    expect(ofOrigin(set, '1')).toBe('0-1:1-100,7-1:1-3')
+    expect(lastOfOrigin(set, '2')).toBe(150)
+    expect(lastOfOrigin(set, '12')).toBe(0)
+    expect(upTo(set, '2', 120)).toBe('0-1:1-100,0-2:1-120,7-1:1-3')
+    expect(subtract('0-1:1-103', set)).toBe('0-1:101-103')
+  })
+
+  test('single transactions are written as the server writes them, and read back', () => {
+    expect(members('0-1:101-103', 10)).toEqual(['0-1-101', '0-1-102', '0-1-103'])
+    expect(subtract('0-1:101-103', '0-1-102')).toBe('0-1:101:103')
+    expect(canonical('0-1-102,0-1-101')).toBe('0-1:101-102')
+  })
+
+  test('servers of a domain number their transactions together, so each number counts once', () => {
+    expect(count('0-1:1-100,0-2:1-150')).toBe(150)
+    expect(count('0-1:1-100,7-2:1-150')).toBe(250)
+  })
+})
+
+test("upTo cuts one server's untagged transactions and nothing else", () => {
+  expect(upTo(`${A}:1-9,${A}:tag:1-9,${B}:1-9`, A, 4)).toBe(`${A}:1-4,${A}:tag:1-9,${B}:1-9`)
+  expect(upTo(`${A}:1-9`, A, 0)).toBe('')
 })

@@ -19,15 +19,30 @@ function bob(change: Partial<Channel> | null = {}): Answer {
 }
 
 /** What bob says `agoMs` after its channel last moved, the writer silent for `silentMs`. */
-function says(change: Partial<Channel> | null, agoMs: number, silentMs: number): string {
+function says(
+  change: Partial<Channel> | null,
+  agoMs: number,
+  silentMs: number,
+  known: Partial<ServerMemory> = {},
+): string {
   const now = failingSinceMs + silentMs
-  return testimony(bob(change), { ...blank, channelMovedAtMs: now - agoMs }, failingSinceMs, now)
+  const memory = { ...blank, channelMovedAtMs: now - agoMs, ...known }
+  return testimony(bob(change), memory, failingSinceMs, now)
 }
 
 describe('the witness', () => {
   test.each([2002, 2003, 2013, 1158, 1160])('errno %i: the connection was lost: a death', (receiverErrno) => {
     expect(says({ receiver: 'connecting', receiverErrno }, 5000, 5000)).toBe('lost')
-    expect(says({ receiver: 'off', receiverErrno }, 5000, 5000)).toBe('lost')
+  })
+
+  test('an error of a receiver that stopped for good counts only if it stopped since', () => {
+    const off: Partial<Channel> = { receiver: 'off', receiverErrno: 1236 }
+    expect(says(off, 5000, 5000, { receiverOffSinceMs: failingSinceMs + 1 })).toBe('alive')
+    expect(
+      says({ ...off, receiverErrno: 2003 }, 5000, 5000, { receiverOffSinceMs: failingSinceMs + 1 }),
+    ).toBe('lost')
+    expect(says(off, 5000, 5000, { receiverOffSinceMs: failingSinceMs - 1 })).toBe('none')
+    expect(says({ ...off, receiverErrno: 2003 }, 5000, 5000, { receiverOffSinceMs: 0 })).toBe('none')
   })
 
   test.each([1040, 1045, 1129, 1130, 1226, 1236, 2026, 3159, 9999])(
@@ -71,7 +86,6 @@ describe('the witness', () => {
     ['the read position', { readPosition: 'binlog.000001:999' }],
     ['a heartbeat', { heartbeatsReceived: 77 }],
     ['a transaction', { received: 'x:1-99' }],
-    ['half a transaction', { queueing: 'x:100' }],
   ] as [string, Partial<Channel>][])('T33: %s moves the mark', (_, change) => {
     expect(channelMark(bob(change))).not.toBe(channelMark(bob()))
   })

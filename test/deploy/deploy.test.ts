@@ -208,7 +208,7 @@ describe('the deployed code', () => {
   test('the request function tells how it stands', { timeout: testMs }, async () => {
     const request = await stack.download('hotspare-request', ways())
     const status = await invoke(request, { action: 'status', pair: 'orders' })
-    expect(status.servers).toEqual({ alice: 'silent', bob: 'open' })
+    expect(status.servers).toMatchObject({ alice: { state: 'silent' }, bob: { state: 'open' } })
   })
 
   test('the widget draws it', { timeout: testMs }, async () => {
@@ -232,7 +232,7 @@ describe('a deployment after a failover', () => {
     const changed = await stack.download('hotspare-watch', ways())
     expect(changed.s3Key).not.toBe(watch.s3Key)
     const status = await invoke(await stack.download('hotspare-request', ways()), { action: 'status' })
-    expect(status.servers.bob).toBe('open')
+    expect(status.servers.bob.state).toBe('open')
     expectDone(await cdk.run('diff', '--fail', '--method', 'template'))
   })
 

@@ -149,6 +149,7 @@ async function unpackedMoto(onProgress: (text: string) => void): Promise<string>
         suite: 'unstable',
         folder,
         leaveOut: /^(lib)?perl|^libc-gconv|^debconf/,
+        otherwise: 'Without it only npm run test:deploy cannot run.',
         onProgress,
       })
       return join(servers, `moto-${version}`)

@@ -72,7 +72,7 @@ describe('the package', () => {
   test('holds the bundle, JavaScript with declarations, the documents, and nothing else', () => {
     const paths: string[] = packed.files.map(({ path }: Tree) => path)
     const known =
-      /^(dist\/js\/(infra|lambda|cli)\/.+\.(js|d\.ts)|dist\/lambda\/index\.mjs(\.map)?|docs\/.+\.md|hotspare\.(schema|example)\.json|package\.json|README\.md|CHANGELOG\.md|LICENSE)$/
+      /^(dist\/js\/package\.json|dist\/js\/(infra|lambda|cli)\/.+\.(js|d\.ts)|dist\/lambda\/index\.mjs(\.map)?|docs\/.+\.md|hotspare\.(schema|example)\.json|package\.json|README\.md|CHANGELOG\.md|LICENSE)$/
     expect(paths.filter((path) => !known.test(path))).toEqual([])
     for (const path of [
       'dist/lambda/index.mjs',

@@ -3,5 +3,5 @@ import { it } from 'vitest'
 import { killedAfter } from './interrupted.ts'
 
 it('M6, T25: the function is killed -9 after opening the spare; the next one finishes the failover', async () => {
-  await killedAfter('opening')
+  await killedAfter('mysql', 'opening')
 })

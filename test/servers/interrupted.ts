@@ -1,6 +1,7 @@
 /** A failover whose function is killed -9 right after one of its steps; the next invocation has to finish it. */
 import { expect } from 'vitest'
 import { startApplication } from '../../lab/application.ts'
+import type { Family } from '../../lab/database/family.ts'
 import { type LookLine, lookOf } from '../../lab/log-line.ts'
 import { WRITER_NAME } from '../../lab/stage.ts'
 import { eventually, flips, isOpen, ledgerOf, onStage, startWatch, timesDone } from './on-stage.ts'
@@ -11,15 +12,16 @@ export const STEPS: Readonly<Record<string, (look: LookLine) => boolean>> = {
   detaching: ({ last }) => last?.step === 'detach' && last.outcome === 'done',
   'stopping the applier': ({ last }) => last?.step === 'stop-applier' && last.outcome === 'done',
   opening: ({ last }) => last?.step === 'open' && last.outcome === 'done',
-  'the move': ({ last, situation }) => last?.step === 'swap' && situation === 'recording-takeover',
+  'the move': ({ last, memory }) => last?.step === 'swap' && memory.moved !== null,
+  'starting events': ({ last }) => last?.step === 'start-events' && last.outcome === 'done',
   'recording the takeover': ({ last, memory }) => last?.step === 'record-takeover' && memory.moved !== null,
 }
 
 /** Long enough for a claim to be watched for its whole length. */
 const TAKEN_OVER_MS = 45_000
 
-export async function killedAfter(step: string): Promise<void> {
-  await onStage({}, async (stage) => {
+export async function killedAfter(family: Family, step: string): Promise<void> {
+  await onStage({ family }, async (stage) => {
     const { pair, aws } = stage
     const first = await startWatch(stage)
     const app = startApplication({

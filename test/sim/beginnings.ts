@@ -36,6 +36,20 @@ export const BEGINNINGS: Readonly<Record<string, () => SimState>> = {
       state.servers.bob.skewMs = 600
     }),
 
+  'a switchover that was just asked for': () => askedFor(['r1'], ['w1']),
+
+  'the same switchover asked for twice': () => askedFor(['r1', 'r2'], []),
+
+  'a switchover to a spare that applies slowly': () =>
+    askedFor(['r1'], ['w1'], (state) => {
+      state.servers.bob.slow = true
+    }),
+
+  'a switchover from a writer that may lose its last commit': () =>
+    askedFor(['r1'], ['w1'], (state) => {
+      state.servers.alice.durable = false
+    }),
+
   'a switchover half done by an invocation that is gone': () => {
     const story = new Story({ tolerant: true }).start('w1').turn('w1').start('w2').turn('w2')
     return story.change('the writer is closed for a switchover to bob', (state) => {
@@ -69,6 +83,17 @@ export const BEGINNINGS: Readonly<Record<string, () => SimState>> = {
     story.start('w1').turn('w1').start('w2').turn('w2')
     return story.wait(14_000).state
   },
+}
+
+function askedFor(
+  requests: readonly string[],
+  watches: readonly string[],
+  prepare: (state: SimState) => void = () => {},
+): SimState {
+  const story = new Story({ tolerant: true }).change('prepared', prepare)
+  settledIn(story, watches)
+  for (const who of requests) story.ask(who)
+  return story.state
 }
 
 function begin(prepare: (state: SimState) => void): SimState {

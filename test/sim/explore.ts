@@ -98,6 +98,10 @@ function* nextEvents(state: SimState, spent: Spent, limits: Limits): Generator<[
     if (may('crash')) yield [{ do: 'crash', server }, fault]
     if (may('crash') && !state.servers[server].durable) yield [{ do: 'crash', server, lose: 1 }, fault]
     if (may('freeze')) yield [{ do: 'freeze', server }, fault]
+    // Only a switchover cares.
+    if (state.servers[server].obstacles.length > 0) yield [{ do: 'unlock', server }, spent]
+    else if (may('lock') && !closed && Object.values(state.invocations).some(({ asked }) => asked !== null))
+      yield [{ do: 'lock', server }, fault]
     if (state.servers[server].slow) yield [{ do: 'apply', server }, spent]
     if (!closed && spent.commits < limits.commits && state.known.includes(server))
       yield [
@@ -365,7 +369,8 @@ export function comesToRest(
 }
 
 function repair(story: Story, server: Name): void {
-  const { status, flying } = story.state.servers[server]
+  const { status, flying, obstacles } = story.state.servers[server]
+  if (obstacles.length > 0) story.and({ do: 'unlock', server })
   if (status === 'down') story.and({ do: 'restart', server })
   if (status === 'frozen') story.and({ do: 'wake', server })
   if (status === 'up' && flying.length > 0) story.and({ do: 'land', server })

@@ -74,6 +74,8 @@ function serverPrint(state: SimState, server: SimServer): unknown {
     server.status,
     server.sick,
     server.closed,
+    server.halfClosed,
+    server.obstacles.length,
     server.executed,
     server.received,
     server.half,
@@ -91,7 +93,8 @@ function serverPrint(state: SimState, server: SimServer): unknown {
     written < server.startedMs + 1000,
     relayHeartbeat === null || relayHeartbeat.writtenClockMs === heartbeat?.writtenClockMs,
     server.sessions.map(({ id, who }) => tag(state, server, who, id)).sort(),
-    server.flying.map(({ step, session, who }) => [
+    server.flying.map(({ step, session, who, planned }) => [
+      planned,
       stepPrint(state, step as never, who),
       tag(state, server, who, session),
     ]),
@@ -129,6 +132,9 @@ function invocationPrint(
       : stepPrint(state, step as never, invocation.who)
   return [
     invocation.who,
+    invocation.asked,
+    // How old a request is decides whether it may still begin.
+    invocation.asked === null ? null : clip(now - memory.startedAtMs, 61_000),
     swap(pending),
     last === null ? null : [swap(last.step), last.outcome],
     NAMES.map((name) => [
@@ -157,6 +163,8 @@ const DECIDES_FOR_MS: Readonly<Record<string, number | null>> = {
   failingSinceMs: 8000,
   channelMovedAtMs: 5000,
   replicatingAtMs: 8000,
+  appliedAtMs: 1001,
+  bothSinceMs: null,
   endsAtMs: 7000,
   tookOverAtMs: 61_000,
   lastAnswerAtMs: null,
@@ -195,6 +203,7 @@ function numberPrint(value: number, { state, now, text, claimed }: Walk, key: st
     const named = NAMES.find((name) => startedClockMs(state.servers[name]) === value)
     return named ?? 'an earlier process'
   }
+  if (key === 'lagMs') return Math.min(value, 2000)
   if (key.endsWith('ClockMs')) return clip(EPOCH_MS + state.now - value, 11_000)
   if (OF_CLAIM.has(key)) return claimed ? clip(now - value, FAR_MS) : null
   if (key in DECIDES_FOR_MS) {

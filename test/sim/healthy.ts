@@ -5,6 +5,7 @@ import { formatLedger, type Ledger } from '../../lambda/core/ledger.ts'
 import { newMemory } from '../../lambda/core/memory.ts'
 import type { Policy } from '../../lambda/core/policy.ts'
 import type { LookRequest } from '../../lambda/core/step.ts'
+import type { ManualRequest } from '../../lambda/core/world.ts'
 import {
   ADDRESSES,
   EPOCH_MS,
@@ -28,7 +29,7 @@ export const POLICY: Policy = {
     freshnessMs: 5000,
   },
   failover: { mode: 'automatic', catchUpTimeoutMs: 60_000, cooldownMs: 3_600_000, acceptMissing: [] },
-  switchover: { writeBlockMs: 5000 },
+  switchover: { writeBlockMs: 5000, longTransactionMs: 2000 },
   claimMs: 15_000,
 }
 
@@ -55,15 +56,19 @@ export function firstLedger(change: Partial<Ledger> = {}): Ledger {
 function server(name: Name): SimServer {
   return {
     name,
+    family: 'mysql',
     status: 'up',
     sick: null,
     closed: name !== 'alice',
     durable: true,
+    version: '9.7.4',
     executed: BEGINNING,
     received: BEGINNING,
     everReceived: BEGINNING,
     lastReceivedMs: 0,
     half: '',
+    halfClosed: false,
+    obstacles: [],
     receiver: 'on',
     receiverErrno: 0,
     silentSinceMs: null,
@@ -84,6 +89,8 @@ function server(name: Name): SimServer {
     takeover: { epoch: 3, gtidSet: BEGINNING },
     skipsReplicaStart: true,
     semiSync: null,
+    events: { scheduler: 'disabled', list: [] },
+    refusesEvents: false,
     heartbeatPeriodMs: 1000,
     sessions: [],
     nextSession: 10,
@@ -123,10 +130,16 @@ const unseen = { answered: false, open: false, sick: false, heard: false }
 const unlinked = () => ({ session: null, guard: null, beat: null, probingSinceMs: null })
 
 /** A watch that has not looked yet. Each has a monotonic clock of its own. */
-export function newInvocation(state: SimState, who: string, lastsMs = 150_000): SimInvocation {
+export function newInvocation(
+  state: SimState,
+  who: string,
+  lastsMs = 150_000,
+  asked: ManualRequest | null = null,
+): SimInvocation {
   const offsetMs = 1_000_000 * (1 + Object.keys(state.invocations).length)
   return {
     who,
+    asked,
     offsetMs,
     startedMs: state.now,
     endsMs: state.now + lastsMs,
@@ -144,7 +157,13 @@ export function newInvocation(state: SimState, who: string, lastsMs = 150_000): 
 }
 
 function firstRequest(): LookRequest {
-  const server = { probeEveryMs: 250, waitMs: 1000, transactions: null }
+  const server = {
+    probeEveryMs: 250,
+    waitMs: 1000,
+    events: false,
+    transactions: null,
+    obstaclesFromMs: null,
+  }
   return {
     afterMs: 0,
     directory: true,

@@ -76,7 +76,11 @@ function opened(before: SimState, after: SimState, effect: Effect): string[] {
   if (ledger === null) return complaints
   return [
     ...complaints,
-    ...(ledger.writer === target ? reopened(before, target) : promoted(before, target, effect, ledger)),
+    ...(ledger.writer === target
+      ? reopened(before, target)
+      : effect.planned
+        ? switchedTo(before, target, effect, ledger)
+        : promoted(before, target, effect, ledger)),
   ]
 }
 
@@ -122,6 +126,31 @@ function promoted(before: SimState, target: Name, { who, late }: Effect, ledger:
   const errant = errantOn(before, target)
   if (errant !== '') complaints.push(`M2: ${target} was opened with errant transactions ${errant}`)
   return [...complaints, ...lostOnOld(before, spare, old, seen?.answered === true)]
+}
+
+/** Must 7, R11: in a switchover the spare is opened at the closed old writer's exact position, or not at all. */
+function switchedTo(before: SimState, target: Name, { who, late }: Effect, ledger: Ledger): string[] {
+  const spare = before.servers[target]
+  const old = before.servers[otherOf(target)]
+  const seen = before.invocations[who]?.seen[old.name]
+  const complaints: string[] = []
+  if (!late && seen?.answered !== true)
+    complaints.push(`M7: ${target} was opened and ${old.name} was not seen at its last position`)
+  if (!late && seen?.open === true)
+    complaints.push(`M1: ${target} was opened though ${old.name} was seen open`)
+  if (ledger.holds.includes(target)) complaints.push(`M5: ${target} was opened though it is held`)
+  if (!contains(spare.executed, spare.received))
+    complaints.push(`M7: ${target} was opened with unapplied transactions`)
+  if (alone(before, old.name) !== '' || alone(before, target) !== '')
+    complaints.push(
+      `R11: ${target} was opened at another position than that of ${old.name} (${alone(before, old.name)} / ${alone(before, target)})`,
+    )
+  const lost = before.acknowledged.filter(
+    ({ gtid, server }) => server === old.name && !contains(spare.executed, gtid),
+  )
+  if (lost.length > 0)
+    complaints.push(`M7: ${target} was opened without ${lost.length} commits of ${old.name}`)
+  return complaints
 }
 
 /** R7: an old writer that answers may not lose what was acknowledged on it, unless each of the two has something. */
@@ -200,7 +229,10 @@ function swapped(before: SimState, after: SimState, { who, from, late }: Effect)
   // One that arrives late was right when it was sent, or its sender was asked then.
   if (late) return []
   if (is.epoch !== was.epoch)
-    return movedAway(before, named, was.claim.touched, seen?.[named].answered === true)
+    return [
+      ...movedAway(before, named, was.claim.touched, seen?.[named].answered === true),
+      ...switchedAway(before, named, was.claim, seen?.[named].answered === true),
+    ]
   if (is.claim !== null) return []
   return releasedEarly(before, was.claim, named, seen?.[named].open === true, who)
 }
@@ -214,6 +246,18 @@ function movedAway(before: SimState, named: Name, touched: boolean, answered: bo
   return ahead
     ? [`R7: the writer moved away from ${named}, which answers and alone has ${alone(before, named)}`]
     : []
+}
+
+/** Must 7: a switchover leaves nothing behind that an application was given an answer for. */
+function switchedAway(before: SimState, named: Name, { intent }: Claim, answered: boolean): string[] {
+  if (intent !== 'switchover' || !answered) return []
+  const target = before.servers[otherOf(named)]
+  const left = before.acknowledged.filter(
+    ({ gtid }) => contains(before.servers[named].executed, gtid) && !contains(target.executed, gtid),
+  )
+  return left.length === 0
+    ? []
+    : [`M7: the writer was switched away from ${named}, which alone has ${left.length} commits`]
 }
 
 /** R5: a claim is let go only with the named server seen open; or it was the first holder's, who opened nothing. */

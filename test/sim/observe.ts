@@ -47,7 +47,7 @@ export function observe(state: SimState, who: string, between: Between | null = 
   return {
     policy: state.policy,
     who,
-    request: null,
+    request: invocation.asked,
     wallClockMs: EPOCH_MS + state.now,
     remainingMs: invocation.endsMs - state.now,
     servers,
@@ -144,13 +144,14 @@ function facts(
   const own = [link.session, link.guard]
   return {
     session: link.session ?? 0,
-    family: 'mysql',
-    version: '9.7.4',
+    family: server.family,
+    version: server.version,
     uuid: UUIDS[server.name],
     clockMs: clockMs(state, server),
     startedClockMs: EPOCH_MS + server.startedMs + server.skewMs,
     readAtMs: now,
     closed: server.closed,
+    halfClosed: server.halfClosed && !server.closed,
     executed: server.executed,
     channel: {
       receiver: server.receiver,
@@ -176,10 +177,13 @@ function facts(
     semiSync: server.semiSync,
     durable: server.durable,
     skipsReplicaStart: server.skipsReplicaStart,
+    events: invocation.request.servers[server.name]?.events === true ? server.events : null,
+    absent: '',
     transactions:
       asked === null
         ? null
         : members(asked, 200).map((gtid) => ({ gtid, tables: state.tables[gtid] ?? ['shop.orders'] })),
+    obstacles: invocation.request.servers[server.name]?.obstaclesFromMs == null ? null : server.obstacles,
   }
 }
 

@@ -7,7 +7,7 @@
 import { type Decision, decide } from '../../lambda/core/decide.ts'
 import { lastOfOrigin, union } from '../../lambda/core/gtid-set.ts'
 import type { ActResult, ServerStep, Step, SwapStep } from '../../lambda/core/step.ts'
-import type { WriterRecord } from '../../lambda/core/world.ts'
+import type { ManualRequest, Obstacle, WriterRecord } from '../../lambda/core/world.ts'
 import { newInvocation } from './healthy.ts'
 import { type Between, observe } from './observe.ts'
 import { applyAll, crash, type Effect, land, noteFailure, restart, run, settle, wake } from './server.ts'
@@ -27,14 +27,17 @@ import {
 export type How = 'well' | 'lost' | 'late'
 
 export type Event =
-  | { readonly do: 'start'; readonly who: string; readonly lastsMs?: number }
+  | { readonly do: 'start'; readonly who: string; readonly lastsMs?: number; readonly asked?: ManualRequest }
   | { readonly do: 'look'; readonly who: string; readonly between?: Between }
   | { readonly do: 'act'; readonly who: string; readonly how?: How }
   | { readonly do: 'kill'; readonly who: string }
   | { readonly do: 'tick'; readonly ms: number }
   | { readonly do: 'commit'; readonly server: Name }
   | { readonly do: 'crash'; readonly server: Name; readonly lose?: number }
-  | { readonly do: 'freeze' | 'wake' | 'restart' | 'land' | 'apply'; readonly server: Name }
+  | {
+      readonly do: 'freeze' | 'wake' | 'restart' | 'land' | 'apply' | 'lock' | 'unlock'
+      readonly server: Name
+    }
   | { readonly do: 'cut' | 'heal'; readonly a: string; readonly b: string }
   | { readonly do: 'land-swap' }
   | { readonly do: 'change'; readonly what: string; readonly how: (state: SimState) => void }
@@ -72,7 +75,7 @@ function befall(state: SimState, event: Exclude<Event, { do: 'look' | 'act' }>):
     case 'start':
       state.invocations = {
         ...state.invocations,
-        [event.who]: newInvocation(state, event.who, event.lastsMs),
+        [event.who]: newInvocation(state, event.who, event.lastsMs, event.asked),
       }
       return []
     case 'kill':
@@ -101,6 +104,12 @@ function befall(state: SimState, event: Exclude<Event, { do: 'look' | 'act' }>):
     case 'apply':
       applyAll(state.servers[event.server])
       return []
+    case 'lock':
+      state.servers[event.server].obstacles = [TABLE_LOCK]
+      return []
+    case 'unlock':
+      state.servers[event.server].obstacles = []
+      return []
     case 'cut':
       state.cuts = [...new Set([...state.cuts, cutName(event.a, event.b)])].sort()
       return []
@@ -113,6 +122,15 @@ function befall(state: SimState, event: Exclude<Event, { do: 'look' | 'act' }>):
       event.how(state)
       return []
   }
+}
+
+/** An application that keeps a table locked. */
+export const TABLE_LOCK: Obstacle = {
+  session: 77,
+  account: 'app',
+  kind: 'lock',
+  ageMs: 9000,
+  doing: 'LOCK TABLES',
 }
 
 /** Its process is gone; servers that run notice, but what they are at work on goes on. */
@@ -129,7 +147,7 @@ export function killInvocation(state: SimState, who: string): void {
 /** An application commits, if that server takes it. */
 export function commit(state: SimState, name: Name, tables: readonly string[] | null = null): void {
   const server = state.servers[name]
-  if (server.status !== 'up' || server.closed) return
+  if (server.status !== 'up' || server.closed || server.halfClosed) return
   const gtid = `${UUIDS[name]}:${lastOfOrigin(server.executed, UUIDS[name]) + 1}`
   server.executed = union(server.executed, gtid)
   if (tables !== null) state.tables = { ...state.tables, [gtid]: tables }
@@ -190,7 +208,9 @@ function performSwap(state: SimState, invocation: SimInvocation, step: SwapStep,
   if (how === 'lost') end('unknown', 'no answer')
   else if (swapped) end('done', '', `C${state.directory.changes}`)
   else end('refused', 'the values provided do not match the current values')
-  return swapped ? [{ kind: 'swapped', server: null, who, late: false, step: null, from }] : []
+  return swapped
+    ? [{ kind: 'swapped', server: null, who, late: false, planned: false, step: null, from }]
+    : []
 }
 
 /** Both records or neither. */
@@ -232,7 +252,7 @@ function landSwaps(state: SimState): Effect[] {
   return late.flatMap(({ step, who }): Effect[] => {
     const from = state.directory.ledger
     return compareAndSwap(state, step, who)
-      ? [{ kind: 'swapped', server: null, who, late: true, step: null, from }]
+      ? [{ kind: 'swapped', server: null, who, late: true, planned: false, step: null, from }]
       : []
   })
 }
@@ -249,6 +269,7 @@ function performOnServer(state: SimState, invocation: SimInvocation, step: Serve
     if (outcome === 'unknown' && step.kind !== 'beat' && step.kind !== 'queue-close') link.session = null
   }
   const session = step.kind === 'queue-close' ? link.guard : step.session
+  const planned = state.directory.ledger?.includes(',switchover,') === true
   const stands = session !== null && server.sessions.some(({ id }) => id === session)
   const ours = step.kind === 'queue-close' || step.session === link.session
   if (!stands || !ours || server.status === 'down') {
@@ -260,11 +281,11 @@ function performOnServer(state: SimState, invocation: SimInvocation, step: Serve
     return []
   }
   if (server.status === 'frozen' || how === 'late') {
-    server.flying = [...server.flying, { step, session, who }]
+    server.flying = [...server.flying, { step, session, who, planned }]
     end(step.kind === 'queue-close' ? 'done' : 'unknown', 'no answer')
     return []
   }
-  const { outcome, message, effects } = run(state, server, step, who)
+  const { outcome, message, effects } = run(state, server, step, who, { late: false, planned })
   end(how === 'lost' ? 'unknown' : outcome, message)
   return effects
 }

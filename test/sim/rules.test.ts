@@ -229,6 +229,85 @@ describe('found by a story', () => {
   })
 })
 
+describe('of a switchover, found by a story', () => {
+  const slowSpare = (story: Story) => {
+    story.ask('r1').until('switchover-closing', 'r1')
+    set(story, 'bob', { slow: true }).commit('alice').act('r1')
+    for (let turn = 0; turn < 300; turn++) {
+      if (invocationOf(story.state, 'r1').finished) return
+      story.turn('r1', 20)
+    }
+  }
+
+  test('M7 R11: the spare is opened before it has the exact position', () => {
+    shows(
+      /R11: .*\nM7: bob was opened without 1 commits/,
+      slowSpare,
+      withRow('switchover', 'switchover-catching-up', null),
+    )
+  })
+
+  test('R1: the old writer is reopened under the claim to open the spare', () => {
+    const without = withRow('switchover', 'switchover-over-budget', { step: (a) => steps.open(a, a.named) })
+    shows(/R1: r1 opened alice under a claim to open bob/, slowSpare, without)
+  })
+
+  test('R5: the claim is let go while the old writer is closed', () => {
+    const without = withRow('switchover', 'switchover-over-budget', {
+      step: (a) => steps.swap(a, 'release', { claim: null }),
+    })
+    shows(/R5: r1 released the claim and alice was not seen open/, slowSpare, without)
+  })
+
+  test('R3: the undo does not wait for the end of an opening that hangs in the spare', () => {
+    const without: Decide = (memory, world, now, tables) =>
+      decide(
+        memory.ours === null ? memory : { ...memory, ours: { ...memory.ours, opening: null } },
+        world.last?.step.kind === 'open' ? { ...world, last: null } : world,
+        now,
+        tables,
+      )
+    shows(
+      /M1: bob was opened by a late statement while alice was open/,
+      (story) => {
+        story.ask('r1').until('switchover-opening', 'r1')
+        story.and({ do: 'freeze', server: 'bob' }).act('r1')
+        for (let turn = 0; turn < 10; turn++) story.turn('r1', 20)
+        story.and({ do: 'wake', server: 'bob' })
+        for (let turn = 0; turn < 100; turn++) story.turn('r1', 100)
+      },
+      without,
+    )
+  })
+
+  test('R4 T12: a close that nobody knows of lands after the claim was released', () => {
+    shows(
+      /R4: a late close of r1 closed alice, the named server/,
+      (story) => {
+        story.ask('r1').until('switchover-closing', 'r1').act('r1', 'late')
+        for (let turn = 0; turn < 100; turn++)
+          if (!invocationOf(story.state, 'r1').finished) story.turn('r1', 50)
+        story.and({ do: 'land', server: 'alice' })
+      },
+      misled((memory, world) => [memory, withoutOthers(world)]),
+    )
+  })
+
+  test('R7: the spare is open and short of the closed writer, and it goes forward', () => {
+    shows(
+      /M7: the writer was switched away from alice/,
+      (story) => {
+        story.ask('r1').until('switchover-closing', 'r1')
+        set(story, 'bob', { slow: true }).commit('alice').act('r1')
+        set(story, 'bob', { closed: false })
+        for (let turn = 0; turn < 100; turn++)
+          if (!invocationOf(story.state, 'r1').finished) story.turn('r1', 50)
+      },
+      withRow('switchover', 'switchover-target-lacks', null),
+    )
+  })
+})
+
 function withoutOthers(world: World): World {
   const servers = Object.fromEntries(
     Object.entries(world.servers).map(([name, view]) => [

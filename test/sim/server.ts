@@ -2,8 +2,9 @@
  * What a simulated MySQL server does by itself: replicate, apply, crash, wake, restart, and run a statement.
  *
  * Kept from the real one: a replica drops events of its own origin; a source refuses a replica that has more of its own GTIDs than
- * itself (1236); a restarted server is closed, its threads off, its relay log gone; statements that a frozen server was sent run
- * when it wakes, and only their own guards stop them.
+ * itself (1236); a restarted server is closed, its threads off, its relay log gone; MariaDB throws the relay log away when a thread is
+ * started while both are stopped (T30); statements that a frozen server was sent run when it wakes, and only their own guards stop
+ * them.
  */
 import { contains, ofOrigin, subtract, union } from '../../lambda/core/gtid-set.ts'
 import type { ServerStep } from '../../lambda/core/step.ts'
@@ -20,6 +21,8 @@ export interface Effect {
   readonly who: string
   /** It ran later than its sender waited. */
   readonly late: boolean
+  /** It was sent under a claim to switch over. */
+  readonly planned: boolean
   readonly step: ServerStep | null
   /** The text that was replaced, of a swap. */
   readonly from: string | null
@@ -112,6 +115,8 @@ export function restart(state: SimState, server: SimServer): void {
     status: 'up',
     sick: null,
     closed: true,
+    halfClosed: false,
+    obstacles: [],
     received: '',
     half: '',
     receiver: server.skipsReplicaStart ? 'off' : 'connecting',
@@ -136,7 +141,9 @@ export function wake(state: SimState, server: SimServer): Effect[] {
 export function land(state: SimState, server: SimServer): Effect[] {
   const { flying } = server
   server.flying = []
-  return flying.flatMap((each) => run(state, server, each.step, each.who, true).effects)
+  return flying.flatMap(
+    (each) => run(state, server, each.step, each.who, { late: true, planned: each.planned }).effects,
+  )
 }
 
 export function run(
@@ -144,9 +151,9 @@ export function run(
   server: SimServer,
   step: ServerStep,
   who: string,
-  late = false,
+  sent: { late: boolean; planned: boolean },
 ): { outcome: 'done' | 'refused'; message: string; effects: Effect[] } {
-  const effect = (): Effect => ({ kind: step.kind, server: server.name, who, late, step, from: null })
+  const effect = (): Effect => ({ kind: step.kind, server: server.name, who, ...sent, step, from: null })
   const refused = carryOut(state, server, step, who)
   return refused === ''
     ? { outcome: 'done', message: '', effects: [effect()] }
@@ -158,11 +165,15 @@ function carryOut(state: SimState, server: SimServer, step: ServerStep, who: str
   switch (step.kind) {
     case 'close':
     case 'queue-close':
-      server.closed = true
+      // It waits for the locks of others, and its own limit ends the waiting (T12).
+      if (server.obstacles.some(({ kind }) => kind === 'statement' || kind === 'lock' || kind === 'ddl'))
+        return 'Lock wait timeout exceeded'
+      Object.assign(server, { closed: true, halfClosed: false, obstacles: [] })
       return ''
     case 'open':
       if (clockMs(state, server) >= step.untilClockMs) return 'its end has passed'
       if (server.closed) Object.assign(server, { closed: false, openedBy: who, openedAtMs: state.now })
+      server.halfClosed = false
       return ''
     case 'kill-others':
       server.sessions = server.sessions.filter(({ id }) => !step.ids.includes(id))
@@ -175,6 +186,8 @@ function carryOut(state: SimState, server: SimServer, step: ServerStep, who: str
       Object.assign(server, { applier: 'off', half: '' })
       return ''
     case 'start-threads':
+      if (server.family === 'mariadb' && server.receiver === 'off' && server.applier === 'off')
+        Object.assign(server, { received: server.executed, relayHeartbeat: null, half: '' })
       if (step.applier) server.applier = 'on'
       if (step.receiver && server.receiver === 'off')
         Object.assign(server, { receiver: 'connecting', receiverErrno: 0, silentSinceMs: null })
@@ -188,6 +201,18 @@ function carryOut(state: SimState, server: SimServer, step: ServerStep, who: str
     case 'record-takeover':
       if (server.closed) return 'the server is closed'
       server.takeover = { epoch: step.epoch, gtidSet: step.gtidSet }
+      return ''
+    case 'start-events': {
+      if (server.refusesEvents) return 'access denied'
+      const enabled = (name: string) => step.enable.some((event) => event.name === name)
+      const list = server.events.list.map((event) =>
+        enabled(event.name) ? ({ ...event, state: 'enabled' } as const) : event,
+      )
+      server.events = { scheduler: 'on', list }
+      return ''
+    }
+    case 'stop-events':
+      server.events = { ...server.events, scheduler: 'off' }
       return ''
     case 'beat':
       if (server.closed || clockMs(state, server) >= step.untilClockMs) return 'its own guard'

@@ -7,7 +7,16 @@
 import type { Memory } from '../../lambda/core/memory.ts'
 import type { Policy } from '../../lambda/core/policy.ts'
 import type { ActResult, LookRequest, ServerStep, Step, SwapStep } from '../../lambda/core/step.ts'
-import type { Beat, HeartbeatRow, SemiSync, TakeoverRow, WriterRecord } from '../../lambda/core/world.ts'
+import type {
+  Beat,
+  EventsView,
+  HeartbeatRow,
+  ManualRequest,
+  Obstacle,
+  SemiSync,
+  TakeoverRow,
+  WriterRecord,
+} from '../../lambda/core/world.ts'
 
 export type Name = 'alice' | 'bob'
 export const NAMES: readonly Name[] = ['alice', 'bob']
@@ -32,15 +41,23 @@ export interface Flying {
   readonly step: ServerStep
   readonly session: number
   readonly who: string
+  /** It was sent under a claim to switch over. */
+  readonly planned: boolean
 }
 
 export interface SimServer {
   readonly name: Name
+  family: 'mysql' | 'mariadb'
   status: 'up' | 'down' | 'frozen'
   /** Error number that it answers to every connection instead of serving; null if it is well. */
   sick: number | null
   closed: boolean
+  /** read_only without super_read_only: applications can't write. */
+  halfClosed: boolean
+  /** Sessions of others that stand in the way; a close that one of them blocks gives up. */
+  obstacles: readonly Obstacle[]
   durable: boolean
+  version: string
   executed: string
   received: string
   /** Everything that it ever received, whatever became of its relay log. */
@@ -67,6 +84,8 @@ export interface SimServer {
   takeover: TakeoverRow | null
   skipsReplicaStart: boolean
   semiSync: SemiSync | null
+  events: EventsView
+  refusesEvents: boolean
   heartbeatPeriodMs: number
   sessions: readonly SimSession[]
   nextSession: number
@@ -94,6 +113,8 @@ export interface Seen {
 
 export interface SimInvocation {
   readonly who: string
+  /** What a person asked it for; null for a watch. */
+  readonly asked: ManualRequest | null
   readonly offsetMs: number
   readonly startedMs: number
   readonly endsMs: number

@@ -2,6 +2,7 @@
 import { type Decision, decide, TABLES, type Tables } from '../../lambda/core/decide.ts'
 import type { Policy } from '../../lambda/core/policy.ts'
 import type { Row } from '../../lambda/core/situation.ts'
+import type { PlannedSwitchover } from '../../lambda/core/world.ts'
 import { healthy } from './healthy.ts'
 import { broken, ledgerOf, unrest } from './musts.ts'
 import { commit, type Decide, type Event, type How, happen } from './pair.ts'
@@ -14,6 +15,16 @@ export interface Told {
 
 /** Every situation that any story of this process came to. */
 export const situationsReached = new Set<string>()
+
+/** To bob, as plainly as it can be asked for. */
+export const SWITCHOVER: PlannedSwitchover = {
+  action: 'switchover',
+  to: 'bob',
+  force: [],
+  dryRun: false,
+  lowerTtl: false,
+  waitForQuietMs: 0,
+}
 
 export class Story {
   state: SimState
@@ -52,6 +63,11 @@ export class Story {
 
   change(what: string, how: (state: SimState) => void): this {
     return this.and({ do: 'change', what, how })
+  }
+
+  /** An invocation of the request function that a person has asked for a switchover. */
+  ask(who: string, asked: Partial<PlannedSwitchover> = {}, lastsMs = 150_000): this {
+    return this.and({ do: 'start', who, lastsMs, asked: { ...SWITCHOVER, ...asked } })
   }
 
   start(who: string, lastsMs?: number): this {

@@ -1,8 +1,9 @@
 /**
  * Heartbeat writes, over a connection of their own because a write may hang (full disk, a global lock, semi-sync).
  *
- * The one thing to understand: at most one is outstanding on the server. One that takes too long is killed by its id, and until the
- * server has been seen without that session no other is sent; or they would pile up towards max_connections (T37).
+ * The one thing to understand: at most one is outstanding on the server. One that waits too long for a lock is killed by its id, one that
+ * is in its commit is left alone; until the server has been seen without that session no other is sent, or they would pile up
+ * towards max_connections (T37).
  */
 import type { BeatStep } from '../../core/step.ts'
 import type { Beat } from '../../core/world.ts'
@@ -18,8 +19,11 @@ export interface BeatsOptions {
   readonly pair: string
   readonly who: string
   readonly monotonicNow: () => number
-  /** Asks the server, over the standing connection, to end a session. */
-  readonly kill: (id: number) => void
+  /**
+   * Asks the server, over the standing connection, to end a session if all that it does is wait for a lock. Resolves to what it was
+   * doing, '' if nobody knows.
+   */
+  readonly giveUp: (id: number) => Promise<string>
 }
 
 /** The server refuses writes: closed. */
@@ -33,6 +37,8 @@ export class Beats {
   #session: Session | null = null
   #opening = false
   #beat: Beat | null = null
+  /** The heartbeat that is being given up at this moment. */
+  #givingUp: number | null = null
   /** A session that was given up with a write in it, until the server no longer lists it. */
   #abandoned: number | null = null
 
@@ -118,12 +124,17 @@ export class Beats {
   async #watch(session: Session, written: Promise<boolean>, step: BeatStep): Promise<void> {
     if (await settledWithin(written, step.deadlineMs)) return
     this.#abandoned = session.id
-    if (session.id !== null) this.#options.kill(session.id)
-    this.#end(step, 'failed', `no answer within ${step.deadlineMs} ms; the session was told to end`)
+    this.#givingUp = step.sequence
+    const waitedFor = session.id === null ? '' : await this.#options.giveUp(session.id)
     session.destroy()
+    const state = waitedFor === '' ? '' : ` (${waitedFor})`
+    this.#givingUp = null
+    this.#end(step, 'failed', `no answer within ${step.deadlineMs} ms${state}`)
   }
 
   #end(step: BeatStep, state: Beat['state'], message: string): void {
+    // Its session may break off because we end it; why we do says more than that.
+    if (state === 'failed' && this.#givingUp === step.sequence) return
     if (this.#beat?.sequence !== step.sequence || this.#beat.state !== 'pending') return
     this.#beat = { ...this.#beat, state, endedAtMs: this.#options.monotonicNow(), message }
   }

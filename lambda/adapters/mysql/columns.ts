@@ -25,9 +25,9 @@ export function flagOf(row: Row, ...names: readonly string[]): boolean {
   return /^(1|ON|YES)$/i.test(textOf(row, ...names))
 }
 
-/** A GTID set without the line breaks that servers put into it. */
-export function gtidSetOf(row: Row, ...names: readonly string[]): string {
-  return textOf(row, ...names).replaceAll(/\s+/g, '')
+/** A list of GTIDs without the line breaks that servers put into it. */
+export function withoutBlanks(text: string): string {
+  return text.replaceAll(/\s+/g, '')
 }
 
 function columnOf(row: Row, names: readonly string[]): unknown {

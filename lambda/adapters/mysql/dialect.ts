@@ -1,9 +1,12 @@
 /**
  * The statements in which servers differ, chosen by what a server says it is.
  *
- * The one thing to understand: this is the only place that knows versions. MySQL 9.7 is tested; 5.7 and 8.0 are written from the
- * manual. MariaDB will be another object of the same shape.
+ * The one thing to understand: only this file and the two dialects beside it know versions; everything else asks the dialect.
  */
+import type { Channel } from '../../core/world.ts'
+import { mariadbDialect } from './dialect-mariadb.ts'
+import { mysqlDialect } from './dialect-mysql.ts'
+import type { Row } from './session.ts'
 
 export interface Dialect {
   readonly family: 'mysql' | 'mariadb'
@@ -15,30 +18,58 @@ export interface Dialect {
   readonly closedExpression: string
   /** Makes the server refuse all writes. */
   readonly close: string
-  /** The GTID set of everything committed. */
+  /** Everything committed, in the server's own words. */
   readonly executedExpression: string
+  /** The same as a set in the core's notation. */
+  readonly setOf: (words: string) => string
+  /** One row for each channel. */
   readonly showReplication: string
-  /** Channel facts that SHOW doesn't have, and the executed GTID set, always one row; takes the channel's name three times. */
+  /** The column of it that names the channel. */
+  readonly channelNameColumn: string
+  /** What the row of `showReplication` lacks, and `executed`, always one row; each `?` is the channel's name, here and below. */
   readonly channelFacts: string
+  /** What only this family's rows tell about a channel. */
+  readonly channelOf: (replication: Row, facts: Row) => ChannelPart
   readonly sessions: SessionWords
   readonly stopReceiver: string
   readonly startReceiver: string
   readonly stopApplier: string
   readonly startApplier: string
-  /** Process list ids of applier threads that hold a transaction and wait for more of it; takes the channel's name. */
+  /** Process list ids of applier threads that hold a transaction and wait for more of it. */
   readonly waitingAppliers: string
+  /** A stop of the applier is given this long to end by itself before such a thread is killed. */
+  readonly killAppliersAfterMs: number
+  /** The newest complaint about a full disk of the last minutes, as `data`; null where the server keeps no such list. */
+  readonly fullDisk: string | null
   /** What receivers do at this moment, in the server's words. */
   readonly receiverStates: string
-  readonly showBinaryLogs: string
+  /**
+   * Sessions that stand in the way of a closing, one SELECT with the columns session, account, kind, age_ms and doing. Takes the age in
+   * ms from which transactions and statements count, twice.
+   */
+  readonly obstacles: string
   /** Variable that makes a source wait for replicas; null if semi-synchronous replication isn't loaded. */
   readonly waitingSwitch: string | null
 }
 
-interface SessionWords {
-  /** A table of sessions with the columns id, account and command. */
+export type ChannelPart = Pick<
+  Channel,
+  | 'received'
+  | 'queueing'
+  | 'applying'
+  | 'heartbeatsReceived'
+  | 'heartbeatPeriodMs'
+  | 'lastReceivedClockMs'
+  | 'sourceUuid'
+>
+
+export interface SessionWords {
+  /** A table of sessions with the columns id, account, command and state. */
   readonly table: string
   /** Leaves out replication, the system's own threads and logins under way. */
   readonly isClient: string
+  /** Connection attributes by session id: PROCESSLIST_ID, ATTR_NAME, ATTR_VALUE; null where the server shows none. */
+  readonly attributes: string | null
 }
 
 /** Variables whose existence decides how a server is asked. */
@@ -56,121 +87,17 @@ export const decidingVariables: readonly string[] = [
  * @throws {Error} for a server that this program doesn't know.
  */
 export function dialectFor(version: string, variables: ReadonlySet<string>): Dialect {
-  if (/mariadb/i.test(version)) {
-    throw new Error(`the server is MariaDB (${version}), which this version of Hotspare can't look after`)
-  }
   const [major = 0, minor = 0, patch = 0] = version.split(/[^0-9]+/).map(Number)
   const number = major * 10_000 + minor * 100 + patch
+  if (/mariadb/i.test(version)) {
+    if (number < 100_600) throw new Error(`the server is MariaDB ${version}; Hotspare needs 10.6 or later`)
+    return mariadbDialect(variables)
+  }
   if (number < 50_700) throw new Error(`the server is MySQL ${version}; Hotspare needs 5.7 or later`)
   return mysqlDialect(number, variables)
 }
 
-function mysqlDialect(version: number, variables: ReadonlySet<string>): Dialect {
-  // Inclusive words came with 8.0.22 (statements) and 8.0.26 (variables); 8.4 took the old statements away.
-  const replica = version >= 80_022 ? 'REPLICA' : 'SLAVE'
-  const semiSync = semiSyncWord(variables)
-  return {
-    family: 'mysql',
-    variables,
-    closedExpression: mysqlClosed,
-    executedExpression: '@@global.gtid_executed',
-    close: 'SET GLOBAL super_read_only = 1',
-    globals: [...mysqlGlobals(variables), ...semiSyncGlobals(semiSync)],
-    showReplication: `SHOW ${replica} STATUS`,
-    channelFacts: version >= 80_000 ? channelFacts : channelFactsOf57,
-    sessions: version >= 80_022 ? processlistSessions : threadSessions,
-    stopReceiver: `STOP ${replica} IO_THREAD FOR CHANNEL ?`,
-    startReceiver: `START ${replica} IO_THREAD FOR CHANNEL ?`,
-    stopApplier: `STOP ${replica} SQL_THREAD FOR CHANNEL ?`,
-    startApplier: `START ${replica} SQL_THREAD FOR CHANNEL ?`,
-    waitingAppliers: version >= 80_000 ? waitingAppliers : waitingAppliersOf57,
-    receiverStates,
-    showBinaryLogs: 'SHOW BINARY LOGS',
-    waitingSwitch: semiSync === null ? null : `rpl_semi_sync_${semiSync}_enabled`,
-  }
+/** The parameters of a statement of the dialect whose every `?` is the channel's name. */
+export function channelParameters(statement: string, channelName: string): string[] {
+  return [...statement.matchAll(/\?/g)].map(() => channelName)
 }
-
-const mysqlClosed = '(@@global.read_only AND @@global.super_read_only)'
-
-function mysqlGlobals(variables: ReadonlySet<string>): string[] {
-  const skip = ['skip_replica_start', 'skip_slave_start'].find((name) => variables.has(name))
-  return [
-    'CONNECTION_ID() AS session',
-    '@@global.server_uuid AS uuid',
-    'TRUNCATE(UNIX_TIMESTAMP(UTC_TIMESTAMP(6)) * 1000, 0) AS clock_ms',
-    `${mysqlClosed} AS closed`,
-    '@@global.sync_binlog = 1 AND @@global.innodb_flush_log_at_trx_commit = 1 AS durable',
-    // Before 8.0.24 it is an option only, which no statement shows.
-    `${skip === undefined ? '0' : `@@global.${skip}`} AS skips_replica_start`,
-  ]
-}
-
-function semiSyncWord(variables: ReadonlySet<string>): 'source' | 'master' | null {
-  if (variables.has('rpl_semi_sync_source_enabled')) return 'source'
-  return variables.has('rpl_semi_sync_master_enabled') ? 'master' : null
-}
-
-function semiSyncGlobals(word: 'source' | 'master' | null): string[] {
-  if (word === null) return []
-  return [
-    `@@global.rpl_semi_sync_${word}_enabled AS semi_sync_waits`,
-    `@@global.rpl_semi_sync_${word}_timeout AS semi_sync_timeout_ms`,
-    `(SELECT VARIABLE_VALUE FROM performance_schema.global_status
-      WHERE VARIABLE_NAME = 'Rpl_semi_sync_${word}_clients') AS semi_sync_replicas`,
-  ]
-}
-
-const channelFacts = `SELECT @@global.gtid_executed AS executed,
-    s.QUEUEING_TRANSACTION AS queueing, s.COUNT_RECEIVED_HEARTBEATS AS heartbeats, c.HEARTBEAT_INTERVAL AS period,
-    UNIX_TIMESTAMP(GREATEST(s.LAST_HEARTBEAT_TIMESTAMP, s.LAST_QUEUED_TRANSACTION_START_QUEUE_TIMESTAMP,
-      s.LAST_QUEUED_TRANSACTION_END_QUEUE_TIMESTAMP)) * 1000 AS last_received,
-    CONCAT_WS(',',
-      (SELECT GROUP_CONCAT(DISTINCT APPLYING_TRANSACTION) FROM performance_schema.replication_applier_status_by_worker
-        WHERE CHANNEL_NAME = ? AND SERVICE_STATE = 'ON' AND APPLYING_TRANSACTION <> ''),
-      (SELECT GROUP_CONCAT(DISTINCT PROCESSING_TRANSACTION) FROM performance_schema.replication_applier_status_by_coordinator
-        WHERE CHANNEL_NAME = ? AND SERVICE_STATE = 'ON' AND PROCESSING_TRANSACTION <> '')) AS applying
-  FROM (SELECT ? AS name) AS channel
-  LEFT JOIN performance_schema.replication_connection_status AS s ON s.CHANNEL_NAME = channel.name
-  LEFT JOIN performance_schema.replication_connection_configuration AS c ON c.CHANNEL_NAME = channel.name`
-
-/** 5.7 doesn't show which transactions are half received or being applied, nor when one came. The parameters are the same. */
-const channelFactsOf57 = `SELECT @@global.gtid_executed AS executed,
-    '' AS queueing, s.COUNT_RECEIVED_HEARTBEATS AS heartbeats, c.HEARTBEAT_INTERVAL AS period,
-    0 AS last_received, LEFT(CONCAT(?, ?), 0) AS applying
-  FROM (SELECT ? AS name) AS channel
-  LEFT JOIN performance_schema.replication_connection_status AS s ON s.CHANNEL_NAME = channel.name
-  LEFT JOIN performance_schema.replication_connection_configuration AS c ON c.CHANNEL_NAME = channel.name`
-
-const notClients = `command NOT IN ('Binlog Dump', 'Binlog Dump GTID', 'Daemon')
-  AND account NOT IN ('system user', 'event_scheduler', 'unauthenticated user')`
-
-/** Unlike SHOW PROCESSLIST, neither table stops logins while it is read. */
-const processlistSessions: SessionWords = {
-  table:
-    '(SELECT ID AS id, USER AS account, COMMAND AS command FROM performance_schema.processlist) AS session',
-  isClient: notClients,
-}
-
-const threadSessions: SessionWords = {
-  table: `(SELECT PROCESSLIST_ID AS id, PROCESSLIST_USER AS account, PROCESSLIST_COMMAND AS command
-    FROM performance_schema.threads WHERE TYPE = 'FOREGROUND' AND PROCESSLIST_USER IS NOT NULL) AS session`,
-  isClient: notClients,
-}
-
-const waitingAppliers = `SELECT t.PROCESSLIST_ID AS id
-  FROM performance_schema.replication_applier_status_by_worker AS w
-  JOIN performance_schema.threads AS t ON t.THREAD_ID = w.THREAD_ID
-  WHERE w.CHANNEL_NAME = ? AND w.APPLYING_TRANSACTION <> ''
-    AND (t.PROCESSLIST_STATE LIKE 'Waiting for an event from Coordinator%'
-      OR t.PROCESSLIST_STATE LIKE '%waiting for more updates%'
-      OR t.PROCESSLIST_STATE LIKE 'Waiting for the next event in relay log%'
-      OR t.PROCESSLIST_STATE LIKE 'Reading event from the relay log%')`
-
-/** 5.7 doesn't show what a worker applies; one that waits holds nothing or an incomplete transaction, and may be killed either way. */
-const waitingAppliersOf57 = `SELECT t.PROCESSLIST_ID AS id
-  FROM performance_schema.replication_applier_status_by_worker AS w
-  JOIN performance_schema.threads AS t ON t.THREAD_ID = w.THREAD_ID
-  WHERE w.CHANNEL_NAME = ? AND t.PROCESSLIST_STATE LIKE 'Waiting for an event from Coordinator%'`
-
-const receiverStates = `SELECT PROCESSLIST_STATE AS state FROM performance_schema.threads
-  WHERE NAME IN ('thread/sql/replica_io', 'thread/sql/slave_io')`

@@ -45,6 +45,9 @@ const untrustedCodes = new Set([
   'PROTOCOL_UNEXPECTED_PACKET',
 ])
 
+/** mysql2 gives no code to the use of a connection whose end it has seen already. */
+const usedWhenClosed = 'connection is in closed state'
+
 /** Reads an error of a connection attempt or a query. Never throws. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof DeadlineError) return { outcome: 'silent', errno: null, message: error.message }
@@ -55,7 +58,8 @@ export function failureOf(error: unknown): Failure {
   if (fields.code === 'HANDSHAKE_SSL_ERROR')
     return { outcome: brokenOff(fields) ? 'silent' : 'untrusted', errno: null, message }
   if (untrustedCodes.has(fields.code)) return { outcome: 'untrusted', errno: null, message }
-  if (silentCodes.has(fields.code)) return { outcome: 'silent', errno: null, message }
+  if (silentCodes.has(fields.code) || fields.message.includes(usedWhenClosed))
+    return { outcome: 'silent', errno: null, message }
   // Such as no free local port, or a defect of ours: no sign of anything at the server's end, so never a sign of death.
   return { outcome: 'sick', errno: null, message }
 }
@@ -92,7 +96,12 @@ function fieldsOf(error: unknown): ErrorFields {
   }
 }
 
-/** The server names the account in its errors ("Access denied for user 'name'@'host'"); user names are credentials too. */
-function withoutAccount(message: string): string {
-  return message.replaceAll(/'[^']*'@'([^']*)'/g, "'...'@'$1'")
+/**
+ * The server names the account in its errors ("Access denied for user 'name'@'host'"), a receiver the one it uses ("'name@host:3306'");
+ * user names are credentials too.
+ */
+export function withoutAccount(message: string): string {
+  return message
+    .replaceAll(/'[^']*'@'([^']*)'/g, "'...'@'$1'")
+    .replaceAll(/'[^'@\s]+@([^'@]+:\d+)'/g, "'...@$1'")
 }

@@ -7,7 +7,7 @@ import { numberOf } from './columns.ts'
 import { until } from './deadline.ts'
 import type { Dialect } from './dialect.ts'
 import { failureOf, serverErrno } from './errors.ts'
-import { ourAccount } from './look.ts'
+import { ourAccount } from './our-account.ts'
 import type { Session } from './session.ts'
 import type { StepContext, StepEnd } from './step-context.ts'
 

@@ -5,11 +5,11 @@
  * answer, fresh probes go out on their own, and the look returns with what there is.
  */
 import type { ActResult, BeatStep, QueueCloseStep, ServerLookRequest, ServerStep } from '../../core/step.ts'
-import type { ServerView, Transaction } from '../../core/world.ts'
+import type { ServerView } from '../../core/world.ts'
 import type { ServerLink } from '../server.ts'
 import { Beats } from './beats.ts'
-import { tablesOf } from './binlog.ts'
-import { gtidSetOf } from './columns.ts'
+import { type Found, tablesOf } from './binlog.ts'
+import { textOf } from './columns.ts'
 import { profileOf, type ServerProfile } from './control.ts'
 import { settledWithin, withinDeadline } from './deadline.ts'
 import { Detachment } from './detach.ts'
@@ -62,7 +62,7 @@ interface Standing {
 
 interface Scan {
   readonly gtidSet: string
-  readonly found: Promise<readonly Transaction[]>
+  readonly found: Promise<Found>
 }
 
 /** A look that may not wait still gives a healthy server this long before a probe doubts it. */
@@ -100,8 +100,8 @@ class MysqlLink implements ServerLink {
       onEnded: () => this.#tell(),
     })
     this.#guard = new Guard({ sessions, onClosed: (byPeer) => this.#socketClosed(byPeer) })
-    const kill = (id: number) => this.#kill(id)
-    this.#beats = new Beats({ sessions, pair, who, monotonicNow, kill })
+    const giveUp = (id: number) => this.#killIfLocked(id)
+    this.#beats = new Beats({ sessions, pair, who, monotonicNow, giveUp })
   }
 
   onChange(listener: () => void): void {
@@ -111,10 +111,11 @@ class MysqlLink implements ServerLink {
   async look(request: ServerLookRequest): Promise<ServerView> {
     const endsAtMs = this.#options.monotonicNow() + request.waitMs
     const facts = this.#closed ? null : await this.#ask(request, endsAtMs)
-    const transactions = facts === null ? null : await this.#transactions(request.transactions, endsAtMs)
+    const found = facts === null ? null : await this.#transactions(request.transactions, endsAtMs)
+    const inspected = { transactions: found?.transactions ?? null, absent: found?.absent ?? '' }
     return {
       probes: this.#prober.takeEnded(),
-      answer: facts === null ? null : { ...this.#answerOf(facts), transactions },
+      answer: facts === null ? null : { ...this.#answerOf(facts), ...inspected },
       guard: this.#guard.state,
       beat: this.#beats.last,
     }
@@ -122,17 +123,18 @@ class MysqlLink implements ServerLink {
 
   async reread(session: number, timeoutMs: number): Promise<{ executed: string; readAtMs: number } | null> {
     const control = this.#control
-    if (control === null || control.session.id !== session || this.#standing !== null || this.#performing)
-      return null
+    const dialect = control?.profile?.dialect
+    if (control === null || dialect === undefined || control.session.id !== session) return null
+    if (this.#standing !== null || this.#performing) return null
     try {
       const { rows } = await control.session.queryWithin(
         timeoutMs,
-        'SELECT @@global.gtid_executed AS executed',
+        `SELECT ${dialect.executedExpression} AS executed`,
       )
       const [row] = rows
       return row === undefined
         ? null
-        : { executed: gtidSetOf(row, 'executed'), readAtMs: this.#options.monotonicNow() }
+        : { executed: dialect.setOf(textOf(row, 'executed')), readAtMs: this.#options.monotonicNow() }
     } catch {
       return null
     }
@@ -210,7 +212,7 @@ class MysqlLink implements ServerLink {
         continue
       }
       const earlier = this.#standing
-      const standing = earlier ?? this.#startReading(this.#control)
+      const standing = earlier ?? this.#startReading(this.#control, request)
       if (!(await this.#within(standing.facts, endsAtMs))) {
         standing.givenUp = true
         const ageMs = this.#options.monotonicNow() - standing.startedAtMs
@@ -229,11 +231,11 @@ class MysqlLink implements ServerLink {
     return settledWithin(promise, endsAtMs - this.#options.monotonicNow())
   }
 
-  #startReading(control: Control): Standing {
+  #startReading(control: Control, request: ServerLookRequest): Standing {
     const { monotonicNow, probeTimeoutMs } = this.#options
     const startedAtMs = monotonicNow()
     const late = () => control.session.destroy()
-    const facts = withinDeadline(this.#readOver(control), probeTimeoutMs, 'the look', late)
+    const facts = withinDeadline(this.#readOver(control, request), probeTimeoutMs, 'the look', late)
     const standing: Standing = { startedAtMs, facts, givenUp: false }
     this.#standing = standing
     facts.then(
@@ -243,12 +245,13 @@ class MysqlLink implements ServerLink {
     return standing
   }
 
-  async #readOver(control: Control): Promise<Facts> {
+  async #readOver(control: Control, { events, obstaclesFromMs }: ServerLookRequest): Promise<Facts> {
     const { pair, monotonicNow } = this.#options
     control.profile ??= await profileOf(control.session)
     this.#dialect = control.profile.dialect
     const isOurs = (token: string, id: number) => this.#sessions.isOurs(token, id)
-    return readFacts({ session: control.session, profile: control.profile, pair, monotonicNow, isOurs })
+    const { session, profile } = control
+    return readFacts({ session, profile, pair, monotonicNow, isOurs, events, obstaclesFromMs })
   }
 
   #standingEnded(control: Control, standing: Standing, facts: Facts | null, error: unknown): void {
@@ -274,9 +277,9 @@ class MysqlLink implements ServerLink {
     return { ...answer, channel: { ...answer.channel, receiver: 'off' } }
   }
 
-  async #transactions(gtidSet: string | null, endsAtMs: number): Promise<readonly Transaction[] | null> {
+  async #transactions(gtidSet: string | null, endsAtMs: number): Promise<Found | null> {
     if (gtidSet === null) return null
-    if (gtidSet === '') return []
+    if (gtidSet === '') return { transactions: [], absent: '' }
     if (this.#scan?.gtidSet !== gtidSet) this.#scan = { gtidSet, found: this.#scanFor(gtidSet) }
     const { found } = this.#scan
     if (!(await this.#within(found, endsAtMs))) return null
@@ -286,7 +289,7 @@ class MysqlLink implements ServerLink {
     })
   }
 
-  async #scanFor(gtidSet: string): Promise<readonly Transaction[]> {
+  async #scanFor(gtidSet: string): Promise<Found> {
     const aid = await this.#sessions.open('aid')
     this.#sessions.markHarmless(aid)
     const late = () => aid.destroy()
@@ -326,8 +329,25 @@ class MysqlLink implements ServerLink {
     this.#tell()
   }
 
-  #kill(id: number): void {
-    this.#control?.session.query('KILL ?', [id]).catch(() => undefined)
+  async #killIfLocked(id: number): Promise<string> {
+    const session = this.#control?.session
+    const table = this.#dialect?.sessions.table
+    const fullDisk = this.#dialect?.fullDisk
+    if (session === undefined || table === undefined) return ''
+    try {
+      const [row] = (await session.query(`SELECT state FROM ${table} WHERE id = ?`, [id])).rows
+      const state = row === undefined ? '' : textOf(row, 'state')
+      // A commit that waits for disk space or an acknowledgement must be let be: MySQL ends itself if one is killed on a full disk
+      // (binlog_error_action = ABORT_SERVER; tried on 9.7.4).
+      if (/\block\b/i.test(state)) await session.query('KILL ?', [id])
+      else if (fullDisk != null) {
+        const [complaint] = (await session.query(fullDisk)).rows
+        if (complaint !== undefined) return `${state}; ${textOf(complaint, 'data').slice(0, 120)}`
+      }
+      return state
+    } catch {
+      return ''
+    }
   }
 
   #tell(): void {

@@ -5,10 +5,13 @@
  * read can't have committed more; and what it received before that read is either executed or really unapplied.
  */
 import type { Answer, Channel, HeartbeatRow, OtherSession, SemiSync, TakeoverRow } from '../../core/world.ts'
-import { flagOf, gtidSetOf, numberOf, textOf } from './columns.ts'
+import { flagOf, numberOf, textOf, withoutBlanks } from './columns.ts'
 import type { ServerProfile } from './control.ts'
-import type { Dialect } from './dialect.ts'
-import { serverErrno } from './errors.ts'
+import { type ChannelPart, channelParameters, type Dialect } from './dialect.ts'
+import { serverErrno, withoutAccount } from './errors.ts'
+import { readEvents } from './events.ts'
+import { obstaclesOn } from './obstacles.ts'
+import { ourAccount } from './our-account.ts'
 import type { Row, Session } from './session.ts'
 
 export interface Reading {
@@ -18,11 +21,15 @@ export interface Reading {
   readonly monotonicNow: () => number
   /** Whether a session, by its token or id, is a live connection of this invocation or can do no harm. */
   readonly isOurs: (token: string, id: number) => boolean
+  /** Whether to read the events too. */
+  readonly events: boolean
+  /** Look for what stands in the way of a switchover, too, from this age on; null: don't. */
+  readonly obstaclesFromMs: number | null
 }
 
 /** A look's facts, and the name of the replication channel they are about. */
 export interface Facts {
-  readonly answer: Omit<Answer, 'transactions'>
+  readonly answer: Omit<Answer, 'transactions' | 'absent'>
   readonly channelName: string
   /** Every session of Hotspare's account, our own included. */
   readonly accountSessions: ReadonlySet<number>
@@ -31,17 +38,21 @@ export interface Facts {
 /** No such database or table, no right to read it. */
 const unreadableTable = new Set([1044, 1049, 1142, 1143, 1146])
 
-/** Five statements, one after the other. Rejects with the first error of server or connection. */
+/** Five statements, one after the other, and more for events and obstacles. Rejects with the first error of server or connection. */
 export async function readFacts(reading: Reading): Promise<Facts> {
   const { session, profile } = reading
   const { dialect } = profile
   const globals = only(await session.query(`SELECT ${dialect.globals.join(', ')}`))
-  const replication = chooseChannel((await session.query(dialect.showReplication)).rows)
-  const channelName = replication === null ? '' : textOf(replication, 'Channel_Name')
-  const more = only(await session.query(dialect.channelFacts, [channelName, channelName, channelName]))
+  const replication = chooseChannel((await session.query(dialect.showReplication)).rows, dialect)
+  const channelName = replication === null ? '' : textOf(replication, dialect.channelNameColumn)
+  const more = await session.query(dialect.channelFacts, channelParameters(dialect.channelFacts, channelName))
+  const facts = only(more)
   const readAtMs = reading.monotonicNow()
   const tables = await readTables(reading)
   const sessions = await readSessions(reading)
+  const events = reading.events ? await readEvents(session) : null
+  const { obstaclesFromMs } = reading
+  const obstacles = obstaclesFromMs === null ? null : await obstaclesOn(session, dialect, obstaclesFromMs)
   return {
     channelName,
     accountSessions: sessions.accountSessions,
@@ -54,22 +65,27 @@ export async function readFacts(reading: Reading): Promise<Facts> {
       startedClockMs: profile.startedClockMs,
       readAtMs,
       closed: flagOf(globals, 'closed'),
-      executed: gtidSetOf(more, 'executed'),
-      channel: replication === null ? null : channelOf(replication, more),
+      halfClosed: flagOf(globals, 'half_closed'),
+      executed: dialect.setOf(textOf(facts, 'executed')),
+      channel: replication === null ? null : channelOf(replication, dialect.channelOf(replication, facts)),
       ...tables,
       others: sessions.others,
       clients: sessions.clients,
+      events,
       semiSync: semiSyncOf(globals, dialect),
       durable: flagOf(globals, 'durable'),
-      skipsReplicaStart: flagOf(globals, 'skips_replica_start'),
+      skipsReplicaStart:
+        textOf(globals, 'skips_replica_start') === '' ? null : flagOf(globals, 'skips_replica_start'),
+      obstacles,
     },
   }
 }
 
 /** The default channel if there is one, else the only one, else the first; channels of group replication are not ours. */
-export function chooseChannel(rows: readonly Row[]): Row | null {
-  const names = rows.filter((row) => !textOf(row, 'Channel_Name').startsWith('group_replication_'))
-  return names.find((row) => textOf(row, 'Channel_Name') === '') ?? names[0] ?? null
+export function chooseChannel(rows: readonly Row[], dialect: Dialect): Row | null {
+  const nameOf = (row: Row) => textOf(row, dialect.channelNameColumn)
+  const channels = rows.filter((row) => !nameOf(row).startsWith('group_replication_'))
+  return channels.find((row) => nameOf(row) === '') ?? channels[0] ?? null
 }
 
 /** The receiver's state from a row of SHOW REPLICA STATUS. */
@@ -84,29 +100,17 @@ export function applierOf(row: Row): Channel['applier'] {
   return textOf(row, 'Replica_SQL_Running', 'Slave_SQL_Running') === 'Yes' ? 'on' : 'off'
 }
 
-function channelOf(row: Row, more: Row): Channel {
+function channelOf(row: Row, part: ChannelPart): Channel {
   const file = textOf(row, 'Source_Log_File', 'Master_Log_File')
   return {
+    ...part,
     receiver: receiverOf(row),
     receiverErrno: numberOf(row, 'Last_IO_Errno'),
-    receiverError: textOf(row, 'Last_IO_Error'),
-    sourceUuid: textOf(row, 'Source_UUID', 'Master_UUID'),
-    received: gtidSetOf(row, 'Retrieved_Gtid_Set'),
+    receiverError: withoutAccount(textOf(row, 'Last_IO_Error')),
     readPosition: `${file}:${textOf(row, 'Read_Source_Log_Pos', 'Read_Master_Log_Pos')}`,
-    heartbeatsReceived: numberOf(more, 'heartbeats'),
-    lastReceivedClockMs: numberOf(more, 'last_received'),
-    heartbeatPeriodMs: Math.round(numberOf(more, 'period') * 1000),
-    queueing: textOf(more, 'queueing'),
     applier: applierOf(row),
     applierErrno: numberOf(row, 'Last_SQL_Errno'),
-    applierError: textOf(row, 'Last_SQL_Error'),
-    applying: [
-      ...new Set(
-        textOf(more, 'applying')
-          .split(',')
-          .filter((gtid) => gtid !== ''),
-      ),
-    ],
+    applierError: withoutAccount(textOf(row, 'Last_SQL_Error')),
     delaySeconds: numberOf(row, 'SQL_Delay'),
   }
 }
@@ -115,6 +119,8 @@ function semiSyncOf(globals: Row, dialect: Dialect): SemiSync | null {
   if (dialect.waitingSwitch === null) return null
   return {
     sourceWaits: flagOf(globals, 'semi_sync_waits'),
+    working: flagOf(globals, 'semi_sync_works'),
+    acknowledges: flagOf(globals, 'semi_sync_acknowledges'),
     replicasAcknowledging: numberOf(globals, 'semi_sync_replicas'),
     timeoutMs: numberOf(globals, 'semi_sync_timeout_ms'),
   }
@@ -136,7 +142,9 @@ async function readTables(reading: Reading): Promise<Tables> {
   try {
     const row = only(await reading.session.query(tablesQuery, [reading.pair]))
     const takeover =
-      row.epoch === null ? null : { epoch: numberOf(row, 'epoch'), gtidSet: gtidSetOf(row, 'gtid_set') }
+      row.epoch === null
+        ? null
+        : { epoch: numberOf(row, 'epoch'), gtidSet: withoutBlanks(textOf(row, 'gtid_set')) }
     return { heartbeat: row.beating === null ? 'no-row' : heartbeatOf(row), takeover }
   } catch (error) {
     if (unreadableTable.has(serverErrno(error) ?? 0)) return { heartbeat: 'no-table', takeover: null }
@@ -153,18 +161,16 @@ function heartbeatOf(row: Row): HeartbeatRow {
   }
 }
 
-/** Hotspare's account, as the server sees the session that asks. */
-export const ourAccount = `SUBSTRING_INDEX(USER(), '@', 1)`
-
 /** One row for each session of our account, and one with id 0 that counts everybody else's. */
-function sessionsQuery(dialect: Dialect): string {
+function sessionsQuery({ sessions }: Dialect): string {
+  const attributes = (name: string) =>
+    `MAX(IF(a.ATTR_NAME = 'hotspare_${name}', a.ATTR_VALUE, '')) AS ${name}`
+  const join = `LEFT JOIN ${sessions.attributes} AS a ON a.PROCESSLIST_ID = id
+    AND a.ATTR_NAME IN ('hotspare_who', 'hotspare_session') AND account = ${ourAccount}`
   return `SELECT IF(account = ${ourAccount}, id, 0) AS session_id, COUNT(*) AS sessions,
-      MAX(IF(a.ATTR_NAME = 'hotspare_who', a.ATTR_VALUE, '')) AS who,
-      MAX(IF(a.ATTR_NAME = 'hotspare_session', a.ATTR_VALUE, '')) AS token
-    FROM ${dialect.sessions.table}
-    LEFT JOIN performance_schema.session_account_connect_attrs AS a
-      ON a.PROCESSLIST_ID = id AND a.ATTR_NAME IN ('hotspare_who', 'hotspare_session') AND account = ${ourAccount}
-    WHERE ${dialect.sessions.isClient}
+      ${sessions.attributes === null ? `'' AS who, '' AS session` : [attributes('who'), attributes('session')].join(', ')}
+    FROM ${sessions.table} ${sessions.attributes === null ? '' : join}
+    WHERE ${sessions.isClient}
     GROUP BY session_id`
 }
 
@@ -180,7 +186,7 @@ async function readSessions(reading: Reading) {
       continue
     }
     accountSessions.add(id)
-    if (!reading.isOurs(textOf(row, 'token'), id)) others.push({ id, who: textOf(row, 'who') })
+    if (!reading.isOurs(textOf(row, 'session'), id)) others.push({ id, who: textOf(row, 'who') })
   }
   return { others, clients, accountSessions }
 }

@@ -24,7 +24,7 @@ export const insertHeartbeat = `INSERT INTO hotspare.heartbeat (pair, sequence, 
   SELECT ?, ?, UTC_TIMESTAMP(6), ?, ? FROM (SELECT 1) AS one
   WHERE @@global.read_only = 0 AND UTC_TIMESTAMP(6) < ? AND NOT EXISTS (SELECT 1 FROM hotspare.heartbeat WHERE pair = ?)`
 
-/** Parameters: pair, epoch, writer, GTID set. */
+/** Parameters: pair, epoch, writer, GTID set. Guarded because MariaDB's read_only does not stop an account that may close servers. */
 export const recordTakeover = `INSERT INTO hotspare.takeover (pair, epoch, writer, taken_at, gtid_set)
-  VALUES (?, ?, ?, UTC_TIMESTAMP(6), ?)
+  SELECT ?, ?, ?, UTC_TIMESTAMP(6), ? FROM (SELECT 1) AS one WHERE @@global.read_only = 0
   ON DUPLICATE KEY UPDATE writer = VALUES(writer), gtid_set = VALUES(gtid_set)`

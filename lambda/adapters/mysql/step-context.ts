@@ -35,5 +35,5 @@ export type StepEnd = Pick<ActResult, 'outcome' | 'message'>
 /** The channel's row of SHOW REPLICA STATUS; null if it isn't configured. */
 export async function replicationStatus(context: StepContext): Promise<Row | null> {
   const { rows } = await context.control.query(context.dialect.showReplication)
-  return rows.find((row) => textOf(row, 'Channel_Name') === context.channelName) ?? null
+  return rows.find((row) => textOf(row, context.dialect.channelNameColumn) === context.channelName) ?? null
 }

@@ -16,6 +16,8 @@ import type {
 import { flagOf, numberOf, textOf } from './columns.ts'
 import { settledWithin } from './deadline.ts'
 import { detach } from './detach.ts'
+import { channelParameters } from './dialect.ts'
+import { startEvents, stopEvents } from './events.ts'
 import { clientSessions, killOthers, killSessions } from './kill.ts'
 import { applierOf, receiverOf } from './look.ts'
 import { openStatement, recordTakeover } from './statements.ts'
@@ -50,6 +52,10 @@ export function carryOut(context: StepContext, step: AwaitedStep): Promise<StepE
       return stopWaiting(context)
     case 'record-takeover':
       return keepTakeover(context, step)
+    case 'start-events':
+      return startEvents(context, step)
+    case 'stop-events':
+      return stopEvents(context)
   }
 }
 
@@ -64,7 +70,7 @@ async function closeServer(context: StepContext, step: CloseStep): Promise<StepE
     await control.query(dialect.close)
   } catch (error) {
     // The statement has ended with an error, so it can't land later (T12); but half of it may have been done.
-    if (await isClosed(context)) context.changed()
+    if (await isTouched(context)) context.changed()
     throw error
   }
   context.changed()
@@ -82,6 +88,12 @@ async function closeServer(context: StepContext, step: CloseStep): Promise<StepE
 async function isClosed(context: StepContext): Promise<boolean> {
   const { rows } = await context.control.query(`SELECT ${context.dialect.closedExpression} AS closed`)
   return rows.some((row) => flagOf(row, 'closed'))
+}
+
+/** MySQL sets read_only first: a close that gives up may leave it on by itself. */
+async function isTouched(context: StepContext): Promise<boolean> {
+  const { rows } = await context.control.query('SELECT @@global.read_only AS touched')
+  return rows.some((row) => flagOf(row, 'touched'))
 }
 
 async function openServer(context: StepContext, step: OpenStep): Promise<StepEnd> {
@@ -104,9 +116,14 @@ async function stopApplier(context: StepContext): Promise<StepEnd> {
   context.changes()
   const stop = control.query(dialect.stopApplier, [channelName])
   stop.catch(() => undefined)
+  const killFromMs = context.monotonicNow() + dialect.killAppliersAfterMs
   let killed = 0
   while (!(await settledWithin(stop, pollEveryMs))) {
-    const { rows } = await aid.query(dialect.waitingAppliers, [channelName])
+    if (context.monotonicNow() < killFromMs) continue
+    const { rows } = await aid.query(
+      dialect.waitingAppliers,
+      channelParameters(dialect.waitingAppliers, channelName),
+    )
     const ids = rows.map((row) => numberOf(row, 'id'))
     await killSessions(aid, ids)
     killed += ids.length

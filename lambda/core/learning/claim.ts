@@ -14,6 +14,16 @@ export function learnOpenUnderClaim(before: Memory, ledger: LedgerMemory, world:
   return before.openUnderClaim || world.servers[parsed.writer]?.answer?.closed === false
 }
 
+/** Whoever closed it under a claim wrote that claim first: the ledger is read once more before the closing is judged. */
+export function learnReadSinceClosed(before: Memory, ledger: LedgerMemory, world: World): boolean {
+  const parsed = ledger.text === null ? null : parseLedger(ledger.text)
+  if (parsed === null || typeof parsed === 'string') return false
+  const answer = world.servers[parsed.writer]?.answer
+  if (answer?.closed !== true) return false
+  const seenBefore = before.servers[parsed.writer]?.known?.closed === true
+  return before.readSinceClosed || (seenBefore && world.directory?.state === 'read')
+}
+
 export function learnClaim(
   memoryBefore: Memory,
   ledger: LedgerMemory,
@@ -36,6 +46,8 @@ export function learnClaim(
           reconnected: false,
           catchingUpSinceMs: null,
           targetStartedClockMs: null,
+          closing: before?.closing ?? null,
+          lowered: before?.lowered ?? null,
         }
       : before
   if (landed !== null) memory = { ...memory, renewedAtMs: ledger.sent?.startedAtMs ?? now }
@@ -43,7 +55,13 @@ export function learnClaim(
     memory = { ...memory, proven: true, targetStartedClockMs: decidedOn }
   if (landed === 'undo' || landed === 'claim-short')
     memory = { ...memory, proven: false, targetStartedClockMs: decidedOn }
-  memory = learnStep(memory, world)
+  if (landed === 'claim-switchover')
+    memory = {
+      ...memory,
+      targetStartedClockMs: decidedOn,
+      lowered: learnLowered(memoryBefore, ledger, world),
+    }
+  memory = learnInsync(learnStep(memory, memoryBefore, parsed.writer, world), world, now)
   const target = world.servers[parsed.claim.target]?.answer
   if (target && memory.targetStartedClockMs === null)
     memory = { ...memory, targetStartedClockMs: target.startedClockMs }
@@ -52,7 +70,22 @@ export function learnClaim(
   return memory
 }
 
-function learnStep(memory: ClaimMemory, world: World): ClaimMemory {
+/** The batch of the claim lowered the writer record's TTL, too. */
+function learnLowered(before: Memory, ledger: LedgerMemory, { last }: World): ClaimMemory['lowered'] {
+  const fromSeconds = before.ledger.record?.ttlSeconds ?? 0
+  if (fromSeconds <= (ledger.record?.ttlSeconds ?? 0)) return null
+  const landedAtMs = last?.endedAtMs ?? ledger.unchangedSinceMs
+  return { fromSeconds, changeId: last?.changeId ?? null, landedAtMs, insyncAtMs: null }
+}
+
+function learnInsync(memory: ClaimMemory, { visibility }: World, now: number): ClaimMemory {
+  const { lowered } = memory
+  if (lowered === null || lowered.insyncAtMs !== null || visibility === null) return memory
+  const insync = visibility.insync && visibility.changeId === lowered.changeId
+  return insync ? { ...memory, lowered: { ...lowered, insyncAtMs: now } } : memory
+}
+
+function learnStep(memory: ClaimMemory, before: Memory, named: string, world: World): ClaimMemory {
   const { last } = world
   if (last === null || last.step.kind === 'swap') return memory
   const { step, outcome } = last
@@ -64,9 +97,19 @@ function learnStep(memory: ClaimMemory, world: World): ClaimMemory {
       if (outcome === 'done') swept[step.server] = swept[step.server] === undefined ? 'claimed' : 'opening'
       return { ...memory, swept }
     case 'open': {
-      const endsAtMs = last.startedAtMs + world.policy.switchover.writeBlockMs + OPENING_MARGIN_MS
+      // By its own end, in the server's clock; never later than the budget allows.
+      const offsetMs = before.servers[step.server]?.clockOffsetMs ?? null
+      const latestAtMs = last.startedAtMs + world.policy.switchover.writeBlockMs
+      const endsAtMs =
+        Math.min(latestAtMs, offsetMs === null ? latestAtMs : step.untilClockMs - offsetMs) +
+        OPENING_MARGIN_MS
       if (swept[step.server] !== undefined) swept[step.server] = 'claimed'
       return { ...memory, swept, opening: { server: step.server, endsAtMs, settled: outcome !== 'unknown' } }
+    }
+    case 'close': {
+      if (step.server !== named) return { ...memory, swept }
+      const startedAtMs = memory.closing?.startedAtMs ?? last.startedAtMs
+      return { ...memory, swept, closing: { startedAtMs, endedAtMs: last.endedAtMs, outcome } }
     }
     case 'start-threads':
       if (swept[step.server] !== undefined) swept[step.server] = 'claimed'

@@ -1,10 +1,18 @@
 /** Evidence about one server: failed probes in a row, the last answer, what moves on its channel. */
 import { count } from '../gtid-set.ts'
 import type { Known, ServerMemory } from '../memory.ts'
+import type { ActResult } from '../step.ts'
 import { channelMark } from '../witness.ts'
 import type { Answer, ServerView } from '../world.ts'
+import { learnEvents } from './events.ts'
 
-export function learnServer(before: ServerMemory, view: ServerView, now: number): ServerMemory {
+/** `last` is what became of the step before this look, if it went to this server. */
+export function learnServer(
+  before: ServerMemory,
+  view: ServerView,
+  last: ActResult | null,
+  now: number,
+): ServerMemory {
   let memory = before
   for (const probe of view.probes) {
     if (probe.outcome === 'answered')
@@ -45,7 +53,7 @@ export function learnServer(before: ServerMemory, view: ServerView, now: number)
     readAtMs: answer.readAtMs,
     startedClockMs: answer.startedClockMs,
     skipsReplicaStart: answer.skipsReplicaStart,
-    semiSyncWaits: answer.semiSync?.sourceWaits === true,
+    semiSync: answer.semiSync,
     closed: answer.closed,
     version: answer.version,
     heartbeat: typeof answer.heartbeat === 'string' ? null : answer.heartbeat,
@@ -58,6 +66,9 @@ export function learnServer(before: ServerMemory, view: ServerView, now: number)
     lastAnswerAtMs: answer.readAtMs,
     clockOffsetMs: answer.clockMs - answer.readAtMs,
     known,
+    events: learnEvents(before.events, answer, last, now),
+    receiverOffSinceMs: receiverOffSinceMs(before, answer, last, now),
+    unwritten: unwritten(before, view, last, now),
     channelMark: mark,
     channelMovedAtMs: mark === memory.channelMark ? memory.channelMovedAtMs : movedAtMs(answer, before, now),
   }
@@ -72,4 +83,33 @@ function movedAtMs(answer: Answer, before: ServerMemory, now: number): number {
   const saidAtMs = answer.readAtMs - (answer.clockMs - lastReceivedClockMs)
   const inBetween = before.lastAnswerAtMs !== null && saidAtMs >= before.lastAnswerAtMs && saidAtMs <= now
   return inBetween ? saidAtMs : now
+}
+
+/** Counts from when the first heartbeat that was not committed was sent, or could not even be sent. */
+function unwritten(
+  { unwritten: before }: ServerMemory,
+  { answer, beat }: ServerView,
+  last: ActResult | null,
+  now: number,
+): ServerMemory['unwritten'] {
+  if (answer?.closed !== false) return null
+  if (last?.step.kind === 'beat' && last.outcome === 'refused')
+    return { sinceMs: before?.sinceMs ?? now, why: before?.why ?? last.message }
+  if (beat?.state === 'failed') return { sinceMs: before?.sinceMs ?? beat.sentAtMs, why: beat.message }
+  if (beat === null || beat.state === 'pending') return before
+  return before !== null && beat.sentAtMs < before.sinceMs ? before : null
+}
+
+/** One that we have just started and that is off again has stopped anew, however quickly. */
+function receiverOffSinceMs(
+  before: ServerMemory,
+  answer: Answer,
+  last: ActResult | null,
+  now: number,
+): number | null {
+  if (answer.channel?.receiver !== 'off') return null
+  const started =
+    last?.step.kind === 'reconnect' || (last?.step.kind === 'start-threads' && last.step.receiver)
+  if (started) return now
+  return before.receiverOffSinceMs ?? (before.known === null ? 0 : now)
 }

@@ -1,4 +1,4 @@
-/** When what happened in a failover, for the report. */
+/** When what happened in a failover or a switchover, for the report. */
 import type { Ledger } from '../ledger.ts'
 import type { Mark, Memory } from '../memory.ts'
 import type { SwapStep } from '../step.ts'
@@ -19,12 +19,14 @@ export function learnTimeline(
   if (named?.failingSinceMs != null && memory.moved === null) {
     if (named.lastAnswerAtMs !== null) mark('lastAnswer', named.lastAnswerAtMs)
     mark('detected', named.failingSinceMs)
-  } else if (memory.moved === null && memory.ours === null) marks = []
+  } else if (memory.moved === null && memory.ours === null && world.request === null) marks = []
   const { last } = world
   if (last?.outcome === 'done') {
     if (last.step.kind === 'detach' || last.step.kind === 'stop-applier') mark('caughtUp', last.startedAtMs)
-    if (last.step.kind === 'open') mark('opened', last.endedAtMs)
+    if (last.step.kind === 'open')
+      mark(last.step.server === ledger.writer ? 'reopened' : 'opened', last.endedAtMs)
   }
+  markSwitchover(memory, ledger, landed, world, mark)
   if (landed === 'claim' || landed === 'prove' || landed === 'claim-short') {
     mark('confirmed', memory.ledger.sent?.startedAtMs ?? now)
     mark('claimed', last?.endedAtMs ?? now)
@@ -40,6 +42,23 @@ export function learnTimeline(
       mark('visible', world.servers[memory.moved.to]?.answer?.readAtMs ?? 0)
   }
   return marks
+}
+
+function markSwitchover(
+  memory: Memory,
+  ledger: Ledger,
+  landed: SwapStep['purpose'] | null,
+  { last, servers }: World,
+  mark: (what: Mark['what'], atMs: number) => void,
+): void {
+  if (landed === 'claim-switchover') mark('claimed', last?.endedAtMs ?? memory.ledger.unchangedSinceMs)
+  if (ledger.claim?.intent === 'switchover' && last?.step.kind === 'close') {
+    mark('closing', last.startedAtMs)
+    if (last.outcome === 'done') mark('closed', last.endedAtMs)
+  }
+  // The first thing that was written in the new epoch has come back to the old writer.
+  const old = servers[memory.moved?.from ?? '']?.answer
+  if (ledger.how === 'switchover' && old?.takeover?.epoch === ledger.epoch) mark('following', old.readAtMs)
 }
 
 function addressOf(world: World, server: string): string {

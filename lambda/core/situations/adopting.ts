@@ -1,9 +1,16 @@
-/** No ledger yet: adopt the pair if there is no doubt who the writer is; otherwise do nothing and say what settles it. */
-import { type Assessment, isOpen } from '../assessment.ts'
+/**
+ * No ledger yet: adopt the pair if there is no doubt who the writer is; otherwise do nothing and say what settles it. A person may
+ * settle it by naming the writer: what is in doubt then is refused by name, and nothing is opened that was not compared.
+ */
+import { type Assessment, acts, isClosed, isOpen, type Side, waived } from '../assessment.ts'
+import { requestText } from '../by-hand.ts'
 import { digest } from '../digest.ts'
-import { canonical, lastOfOrigin } from '../gtid-set.ts'
+import { canonical, count, lastOfOrigin, subtract } from '../gtid-set.ts'
+import type { Ledger } from '../ledger.ts'
 import { tell } from '../message.ts'
+import { toClose, toOpen } from '../server-words.ts'
 import type { Row } from '../situation.ts'
+import { held } from '../spare.ts'
 import { adopt } from '../steps.ts'
 import type { Answer } from '../world.ts'
 
@@ -11,12 +18,19 @@ const noLedger = (a: Assessment) => a.memory.ledger.state === 'known' && a.memor
 const bothAnswer = (a: Assessment) => a.named.answer !== null && a.spare.answer !== null
 const openSides = (a: Assessment) => [a.named, a.spare].filter(isOpen)
 const names = (a: Assessment) => `${a.named.name} and ${a.spare.name}`
+const adoptOf = (a: Assessment, writer: string, force: readonly string[] = []) =>
+  requestText(a, { action: 'adopt', writer, ...(force.length === 0 ? {} : { force }) })
 
-function recordAgrees(a: Assessment): boolean {
+function pointsAt(a: Assessment, side: Side | undefined): boolean {
   const { record } = a.memory.ledger
-  const address = a.policy.servers[openSides(a)[0]?.name ?? '']?.address
+  const address = a.policy.servers[side?.name ?? '']?.address
   return record === null || (!record.foreign && record.values.length === 1 && record.values[0] === address)
 }
+
+const whereRecordPoints = (a: Assessment) =>
+  a.memory.ledger.record?.foreign
+    ? 'something Hotspare cannot swap'
+    : (a.memory.ledger.record?.values.join(', ') ?? '')
 
 export const adopting: readonly Row[] = [
   {
@@ -35,9 +49,11 @@ export const adopting: readonly Row[] = [
     severity: 'critical',
     when: (a) => noLedger(a) && openSides(a).length === 0,
     because: (a) =>
-      `There is no ledger yet, and neither ${names(a)} is open: nobody can say which one should be.`,
-    advice: () =>
-      'On the server that holds the newest data: SET GLOBAL super_read_only = OFF, read_only = OFF.',
+      `There is no ledger yet, and neither ${a.named.name} nor ${a.spare.name} is open: nobody can say which one should be.`,
+    advice: (a) =>
+      acts(a)
+        ? `The newest data is on ${newest(a).name}. To have it compared once more, named and opened, ${adoptOf(a, newest(a).name)}`
+        : `On the server that holds the newest data, here ${newest(a).name}: ${toOpen(newest(a))}.`,
     afterMs: 1000,
     tell: (a) => tell(a, 'not-adopted', 'critical'),
   },
@@ -46,23 +62,20 @@ export const adopting: readonly Row[] = [
     severity: 'critical',
     when: (a) => noLedger(a) && openSides(a).length === 2,
     because: (a) => `There is no ledger yet, and both ${names(a)} are open: both may have taken writes.`,
-    advice: () =>
-      'On the one that applications do not write to: SET GLOBAL super_read_only = ON. Then compare the two.',
+    advice: (a) => `On the one that applications do not write to: ${toClose(a.named)}. Then compare the two.`,
     afterMs: 1000,
     tell: (a) => tell(a, 'not-adopted', 'critical'),
   },
   {
     code: 'no-ledger-record-disagrees',
     severity: 'critical',
-    when: (a) => noLedger(a) && !recordAgrees(a),
+    when: (a) => noLedger(a) && !pointsAt(a, openSides(a)[0]),
     because: (a) =>
-      `There is no ledger yet; ${openSides(a)[0]?.name} is open, but ${a.policy.record.name} points at ${
-        a.memory.ledger.record?.foreign
-          ? 'something Hotspare cannot swap'
-          : a.memory.ledger.record?.values.join(', ')
-      }.`,
+      `There is no ledger yet; ${openSides(a)[0]?.name} is open, but ${a.policy.record.name} points at ${whereRecordPoints(a)}.`,
     advice: (a) =>
-      `Delete the record, or point ${a.policy.record.name} at the open server; Hotspare then adopts the pair.`,
+      a.memory.ledger.record?.foreign
+        ? `Replace the record by one simple record that points at the open server; Hotspare then adopts the pair.`
+        : `Delete the record, or point ${a.policy.record.name} at the open server; Hotspare then adopts the pair. If nothing writes to ${whereRecordPoints(a)} any more, ${adoptOf(a, openSides(a)[0]?.name ?? '', ['adopt-record-disagrees'])}`,
     afterMs: 1000,
     readsDirectory: true,
     tell: (a) => tell(a, 'not-adopted', 'critical'),
@@ -81,8 +94,161 @@ export const adopting: readonly Row[] = [
   },
 ]
 
-function firstLedger(a: Assessment, writer: string, answer: Answer): Parameters<typeof adopt>[1] {
-  const position = canonical(answer.executed)
+/** The server that a person named, and the other one. */
+interface Named {
+  readonly writer: Side
+  readonly other: Side
+}
+
+function asked(a: Assessment): Named | null {
+  const { request } = a.world
+  if (request?.action !== 'adopt' || !noLedger(a)) return null
+  return request.writer === a.spare.name
+    ? { writer: a.spare, other: a.named }
+    : { writer: a.named, other: a.spare }
+}
+
+/** When a person asked for an adoption and this holds of the two. */
+const when = (holds: (pair: Named, a: Assessment) => boolean) => (a: Assessment) => {
+  const pair = asked(a)
+  return pair !== null && holds(pair, a)
+}
+const say = (text: (pair: Named, a: Assessment) => string) => (a: Assessment) => {
+  const pair = asked(a)
+  return pair === null ? '' : text(pair, a)
+}
+const unseen = (side: Side) => side.answer === null
+const settling = (side: Side) => unseen(side) && (side.health === 'unknown' || side.health === 'suspect')
+const why = (side: Side) => (side.memory.ailment === null ? '' : ` (${side.memory.ailment.message})`)
+const missing = ({ writer, other }: Named) =>
+  writer.answer === null || other.answer === null ? '' : subtract(held(other.answer), held(writer.answer))
+
+/** An adoption that a person asked for. The rows before the last two are reasons against it. */
+export const adoptingByRequest: readonly Row[] = [
+  {
+    code: 'adopt-looking',
+    severity: 'info',
+    when: when(({ writer, other }) => settling(writer) || settling(other)),
+    because: (a) => `There is no ledger yet; ${names(a)} are being asked who is open.`,
+    afterMs: 50,
+  },
+  {
+    code: 'adopt-writer-unseen',
+    severity: 'critical',
+    refuses: true,
+    when: when(({ writer }) => unseen(writer)),
+    because: say(
+      ({ writer }) => `${writer.name} does not answer${why(writer)}: it can't be made the writer unseen.`,
+    ),
+    advice: say(({ writer, other }) => `Bring ${writer.name} back, or name ${other.name}.`),
+  },
+  {
+    code: 'adopt-other-unseen',
+    severity: 'critical',
+    refuses: true,
+    when: when(
+      ({ writer, other }, a) => unseen(other) && (isClosed(writer) || !waived(a, 'adopt-other-unseen')),
+    ),
+    because: say(({ writer, other }) =>
+      isClosed(writer)
+        ? `${writer.name} is closed and ${other.name} does not answer${why(other)}: they can't be compared, so ${writer.name} is not opened.`
+        : `${writer.name} is open and ${other.name} does not answer${why(other)}: it may be open too, and have taken writes.`,
+    ),
+    advice: say(({ writer, other }, a) =>
+      isClosed(writer)
+        ? `Bring ${other.name} back. To accept the risk: on ${writer.name}, ${toOpen(writer)}; then ${adoptOf(a, writer.name, ['adopt-other-unseen'])}`
+        : `Bring ${other.name} back. It is closed when it returns. If you are sure that nobody writes to it, ${adoptOf(a, writer.name, ['adopt-other-unseen'])}`,
+    ),
+  },
+  {
+    code: 'adopt-other-open',
+    severity: 'critical',
+    refuses: true,
+    when: when(({ other }) => isOpen(other)),
+    because: say(
+      ({ writer, other }) =>
+        `${other.name} is open: while it is, ${writer.name} is not made the writer, for then two would be.`,
+    ),
+    advice: say(
+      ({ writer, other }) =>
+        `If ${writer.name} is the right one: on ${other.name}, ${toClose(other)}; then ask again. Compare the two first.`,
+    ),
+  },
+  {
+    code: 'adopt-record-disagrees',
+    severity: 'critical',
+    refuses: true,
+    when: when(
+      ({ writer }, a) =>
+        !pointsAt(a, writer) &&
+        (a.memory.ledger.record?.foreign === true || !waived(a, 'adopt-record-disagrees')),
+    ),
+    because: (a) =>
+      `${a.policy.record.name} points at ${whereRecordPoints(a)}: applications may be writing there.`,
+    advice: say(({ writer }, a) =>
+      a.memory.ledger.record?.foreign
+        ? 'Replace it by one simple record (no alias, no routing policy), then ask again.'
+        : `If nothing writes there any more and the record is to move to ${writer.name}, ${adoptOf(a, writer.name, ['adopt-record-disagrees'])}`,
+    ),
+  },
+  {
+    code: 'adopt-short',
+    severity: 'critical',
+    refuses: true,
+    when: when((pair) => isClosed(pair.writer) && missing(pair) !== ''),
+    because: say((pair) => {
+      const lacks = missing(pair)
+      return `${pair.writer.name} lacks ${count(lacks)} transactions that ${pair.other.name} has (${lacks.slice(0, 200)}): it is not opened.`
+    }),
+    advice: say(({ writer, other }, a) =>
+      missing({ writer: other, other: writer }) === ''
+        ? `${other.name} lacks nothing: ${adoptOf(a, other.name)}`
+        : `Each has something that the other lacks, so a person has to choose: on the one that is to go on, ${toOpen(writer)}. It is then adopted, and the other one held.`,
+    ),
+  },
+  {
+    code: 'adopt-observed',
+    severity: 'critical',
+    refuses: true,
+    when: when(({ writer }, a) => isClosed(writer) && !acts(a)),
+    because: say(({ writer }) => `${writer.name} is closed, and in observe mode Hotspare opens no server.`),
+    advice: say(({ writer }) => `On ${writer.name}: ${toOpen(writer)}; then ask again.`),
+  },
+  {
+    code: 'adopting-by-request',
+    severity: 'warning',
+    when: when(() => true),
+    because: say(({ writer }) =>
+      isOpen(writer)
+        ? `A person named ${writer.name}, and it is open: it becomes the writer.`
+        : `A person named ${writer.name}; it is closed and lacks nothing (${count(writer.answer?.executed ?? '')} transactions): it becomes the writer, under a claim to open it.`,
+    ),
+    step: (a) => {
+      const { writer } = asked(a) ?? {}
+      if (writer?.answer == null) return null
+      return adopt(a, { ...firstLedger(a, writer.name, writer.answer), claim: claimToOpen(a, writer) })
+    },
+  },
+]
+
+/** Who looks next finishes the opening, should this invocation die. */
+function claimToOpen(a: Assessment, { name, answer }: Side): Ledger['claim'] {
+  if (answer?.closed !== true) return null
+  const { who } = a.world
+  const lengthMs = a.policy.claimMs
+  return { who, intent: 'undo', target: name, lengthMs, touched: true, heartbeatClockMs: 0 }
+}
+
+/** The side that has everything the other has; the first one if neither does. */
+function newest(a: Assessment): Side {
+  const first = { writer: a.named, other: a.spare }
+  const second = { writer: a.spare, other: a.named }
+  return missing(first) !== '' && missing(second) === '' ? a.spare : a.named
+}
+
+function firstLedger(a: Assessment, writer: string, answer: Answer): Ledger {
+  // What a closed one has received is applied before it is opened, so it is part of what it takes over.
+  const position = canonical(answer.closed ? held(answer) : answer.executed)
   // A pair that lost its ledger goes on counting: takeover rows of earlier epochs may still be there.
   return {
     revision: 1,

@@ -1,16 +1,25 @@
 /** What the rows under a claim to fail over have to ask again and again. */
-import { type Assessment, applied, isClosed, lostByWriter } from '../assessment.ts'
+import { type Assessment, applied, isClosed, lostByWriter, type Side } from '../assessment.ts'
+import { losesRelayLog } from '../spare.ts'
 import * as steps from '../steps.ts'
+import { stoppedSince } from '../witness.ts'
 
 export const mine = (a: Assessment) => (a.claim.kind === 'mine' ? a.claim : null)
 export const first = (a: Assessment) => mine(a)?.claim.touched === false
 export const proven = (a: Assessment) => mine(a)?.ours.proven === true
 export const openedNothing = (a: Assessment) => first(a) && mine(a)?.ours.opening === null
-export const release = (a: Assessment) => steps.swap(a, 'release', { claim: null })
+export const release = (a: Assessment) => steps.swap(a, 'release', { claim: null }, steps.settledRecord(a))
 export const undo = (a: Assessment) =>
   steps.swap(a, 'undo', { claim: steps.claimOf(a, 'undo', a.named.name, true) })
-/** The receiver runs, or was stopped by an error that tells: starting it once more would tell nothing new. */
-export const asked = (a: Assessment) => receiving(a) || (a.spare.answer?.channel?.receiverErrno ?? 0) !== 0
+/** The receiver runs, or was stopped by an error that tells: starting it once more would tell nothing new, or cost the relay log. */
+export const asked = (a: Assessment) => receiving(a) || stoppedByError(a) || wouldLose(a.spare)
+const stoppedByError = (a: Assessment) => {
+  const channel = a.spare.answer?.channel
+  if (channel == null || channel.receiverErrno === 0) return false
+  const { failingSinceMs } = a.named.memory
+  return failingSinceMs === null || stoppedSince(channel, a.spare.memory, failingSinceMs)
+}
+export const wouldLose = ({ answer }: Side) => answer !== null && losesRelayLog(answer)
 export const receiving = (a: Assessment) =>
   a.spare.answer?.channel != null && a.spare.answer.channel.receiver !== 'off'
 export const applying = (a: Assessment) => a.spare.answer?.channel?.applier === 'on'
@@ -21,5 +30,11 @@ export const namedShort = (a: Assessment) => isClosed(a.named) && lostByWriter(a
 /** It can't be promoted now: it goes on receiving before the claim is given back, so that the next attempt has a witness. */
 export const applierFailed = (a: Assessment) =>
   !applied(a.spare) && (a.spare.answer?.channel?.applierErrno ?? 0) !== 0
+/** Why `side` is possibly short, as the end of a sentence. */
+export const whyShort = (side: Side) =>
+  wouldLose(side)
+    ? `both threads of ${side.name} are stopped before it has applied everything it received, and MariaDB throws that away as soon as one is started`
+    : `${side.name} has restarted and no heartbeat written since has been applied: it may lack what it had received before`
+
 export const tooLong = (a: Assessment) =>
   !applied(a.spare) && catchingUpMs(a) > a.policy.failover.catchUpTimeoutMs

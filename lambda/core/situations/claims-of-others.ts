@@ -24,6 +24,17 @@ export const claimsOfOthers: readonly Row[] = [
         : null,
   },
   {
+    code: 'switchover-in-progress',
+    severity: 'info',
+    when: (a) => a.claim.kind === 'other' && a.claim.claim.intent === 'switchover',
+    because: (a) =>
+      a.claim.kind === 'other'
+        ? `${a.claim.claim.who} is switching over to ${a.claim.claim.target}; its claim is unchanged for ${duration(a.claim.seenForMs)} of ${duration(a.claim.claim.lengthMs)}: hands off.`
+        : '',
+    afterMs: 1000,
+    readsDirectory: true,
+  },
+  {
     code: 'claim-standing',
     severity: 'info',
     when: (a) => a.claim.kind === 'other',

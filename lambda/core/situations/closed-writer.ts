@@ -2,10 +2,25 @@
 import { acts, isClosed, lostByWriter, paused, restartedSinceWriting, unfit } from '../assessment.ts'
 import { count } from '../gtid-set.ts'
 import { tell } from '../message.ts'
+import { toOpen } from '../server-words.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
 
 const seen: readonly Row[] = [
+  {
+    code: 'writer-closed-unconfirmed',
+    severity: 'warning',
+    when: (a) =>
+      isClosed(a.named) &&
+      a.named.answer !== null &&
+      !restartedSinceWriting(a.named.answer) &&
+      !a.memory.readSinceClosed &&
+      a.memory.ledger.failure === null,
+    because: (a) =>
+      `${a.named.name} is named and closed: the ledger is read again, because a switchover may have just begun.`,
+    readsDirectory: true,
+    afterMs: 20,
+  },
   {
     code: 'writer-closed-by-operator',
     severity: 'critical',
@@ -13,7 +28,7 @@ const seen: readonly Row[] = [
     because: (a) =>
       `${a.named.name} is named and closed, and has not restarted since it last took a heartbeat: a person closed it.`,
     advice: (a) =>
-      `Nobody can write. If that was not meant: on ${a.named.name}, SET GLOBAL super_read_only = OFF, read_only = OFF. Hotspare changes nothing here.`,
+      `Nobody can write. If that was not meant: on ${a.named.name}, ${toOpen(a.named)}. Hotspare changes nothing here.`,
     afterMs: 1000,
     readsDirectory: true,
     tell: (a) => tell(a, 'writer-closed', 'critical'),
@@ -25,7 +40,7 @@ const seen: readonly Row[] = [
     because: (a) =>
       `${a.named.name} has restarted and is closed; ${a.spare.name} does not answer, and ${a.named.name} is not set to keep every commit through a crash, so whether it lost any can't be told.`,
     advice: (a) =>
-      `Bring ${a.spare.name} back so that both can be compared. To accept the risk: on ${a.named.name}, SET GLOBAL super_read_only = OFF, read_only = OFF.`,
+      `Bring ${a.spare.name} back so that both can be compared. To accept the risk: on ${a.named.name}, ${toOpen(a.named)}.`,
     afterMs: 1000,
     tell: (a) => tell(a, 'writer-closed', 'critical'),
   },
@@ -81,7 +96,7 @@ const restarted: readonly Row[] = [
     severity: 'critical',
     when: (a) => isClosed(a.named),
     because: (a) => `${a.named.name} has restarted and is closed; in observe mode Hotspare does not open it.`,
-    advice: (a) => `On ${a.named.name}: SET GLOBAL super_read_only = OFF, read_only = OFF.`,
+    advice: (a) => `On ${a.named.name}: ${toOpen(a.named)}.`,
     afterMs: 1000,
     tell: (a) => tell(a, 'writer-closed', 'critical'),
   },

@@ -23,9 +23,19 @@ const lacksOfNamed = (a: Assessment) =>
 
 export const promoting: readonly Row[] = [
   {
+    // Before anything is applied: the spare's own appliers wait too. Whether anybody acknowledges can't be told: a dead replica counts
+    // until its connection breaks, and the one that did acknowledge is the writer that is gone (T13, T38).
+    code: 'stopping-wait',
+    severity: 'warning',
+    when: (a) => isClosed(a.spare) && a.spare.answer?.semiSync?.sourceWaits === true,
+    because: (a) =>
+      `Nobody would acknowledge commits on ${a.spare.name} but ${a.named.name}: semi-synchronous waiting is switched off there.`,
+    step: (a) => steps.stopWaiting(a.spare),
+  },
+  {
     code: 'reattaching',
     severity: 'warning',
-    when: (a) => (applierFailed(a) || tooLong(a)) && !receiving(a) && openedNothing(a),
+    when: (a) => (applierFailed(a) || tooLong(a)) && !asked(a) && openedNothing(a),
     because: (a) =>
       `${a.spare.name} can't be promoted now: it receives from ${a.named.name} again before the claim is released.`,
     step: (a) => steps.startThreads(a.spare, { applier: false, receiver: true }),
@@ -108,15 +118,6 @@ export const promoting: readonly Row[] = [
     because: (a) =>
       `Nothing came in while ${a.spare.name} detached: its applier is stopped, so that no half transaction keeps rows locked.`,
     step: (a) => steps.stopApplier(a.spare),
-  },
-  {
-    code: 'stopping-wait',
-    severity: 'warning',
-    when: (a) =>
-      a.spare.answer?.semiSync?.sourceWaits === true && a.spare.answer.semiSync.replicasAcknowledging === 0,
-    because: (a) =>
-      `Nobody would acknowledge commits on ${a.spare.name}: semi-synchronous waiting is switched off there.`,
-    step: (a) => steps.stopWaiting(a.spare),
   },
   {
     code: 'reopening-unsettled',

@@ -4,7 +4,7 @@ import { byHand } from '../by-hand.ts'
 import { tell } from '../message.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
-import { applying, asked, namedShort, proven } from './claim-facts.ts'
+import { applying, asked, namedShort, proven, whyShort, wouldLose } from './claim-facts.ts'
 
 export const proving: readonly Row[] = [
   {
@@ -13,6 +13,7 @@ export const proving: readonly Row[] = [
     when: (a) =>
       !proven(a) &&
       !namedShort(a) &&
+      !wouldLose(a.spare) &&
       (!asked(a) || (!applying(a) && a.spare.answer?.channel?.applierErrno === 0)),
     because: (a) =>
       `This claim was taken over: ${a.spare.name} tries to reach ${a.named.name} again, so that its death is proven anew.`,
@@ -43,9 +44,18 @@ export const proving: readonly Row[] = [
     because: (a) =>
       a.witness === 'alive'
         ? `${a.spare.name} hears from ${a.named.name}: it lives and we are cut off. Nothing is opened.`
-        : `Whether ${a.named.name} is dead is being proven anew (${a.named.health}; witness: ${a.witness ?? 'not asked'}).`,
+        : wouldLose(a.spare)
+          ? `${a.named.name} can't be proven dead anew: ${whyShort(a.spare)}. Nothing is opened.`
+          : `Whether ${a.named.name} is dead is being proven anew (${a.named.health}; witness: ${a.witness ?? 'not asked'}).`,
+    advice: (a) =>
+      wouldLose(a.spare)
+        ? `Bring ${a.named.name} back: ${a.spare.name} then receives it again. ${byHand(a, 'spare-possibly-short')}`
+        : '',
     afterMs: 50,
     progress: true,
-    tell: (a) => (a.witness === 'alive' ? tell(a, 'writer-partitioned', 'critical') : null),
+    tell: (a) => {
+      if (wouldLose(a.spare) && a.named.health === 'dead') return tell(a, 'failover-refused', 'critical')
+      return a.witness === 'alive' ? tell(a, 'writer-partitioned', 'critical') : null
+    },
   },
 ]

@@ -12,6 +12,7 @@ import {
 import { byHand } from '../by-hand.ts'
 import { tell } from '../message.ts'
 import type { Row } from '../situation.ts'
+import { whyShort } from './claim-facts.ts'
 
 const dead = (a: Assessment) => a.named.answer === null && (confirmedDead(a) || deadButUnheard(a))
 const heartbeatAge = (a: Assessment) => {
@@ -27,8 +28,7 @@ const WORDS: Readonly<Record<Exclude<Unfitness, 'silent' | 'not-a-replica'>, (a:
   'freshness-unproven': (a) =>
     `nobody watched when it died, so nothing proves that ${a.spare.name} was up to date (${heartbeatAge(a)})`,
   stale: (a) => `${a.spare.name} was not replicating well before it died (${heartbeatAge(a)})`,
-  'possibly-short': (a) =>
-    `${a.spare.name} has restarted and no heartbeat written since has been applied: it may lack what it had received before`,
+  'possibly-short': (a) => whyShort(a.spare),
   'applier-broken': (a) =>
     `the applier of ${a.spare.name} is stopped by an error (${a.spare.answer?.channel?.applierError})`,
   errant: (a) => `${a.spare.name} has transactions of its own (${errantOnSpare(a).slice(0, 200)})`,

@@ -1,12 +1,19 @@
 /** At most one server is open (must 1): the one that the ledger does not name is closed at sight, or as it wakes. */
 import { type Assessment, acts, isOpen } from '../assessment.ts'
 import { tell } from '../message.ts'
+import { toClose } from '../server-words.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
 
 /** Must 4: who made the swap himself may go by it where the ledger can't be read. */
 const movedAndUnreadable = (a: Assessment) =>
   a.memory.moved !== null && a.world.directory?.state === 'unreadable'
+
+const unreadableForMs = (a: Assessment) => {
+  const { failure } = a.memory.ledger
+  return failure === null ? 0 : a.now - failure.sinceMs
+}
+const TOLD_AFTER_MS = 5000
 
 export const secondOpen: readonly Row[] = [
   {
@@ -15,8 +22,13 @@ export const secondOpen: readonly Row[] = [
     when: (a) => isOpen(a.spare) && acts(a) && a.freshDirectory === null && !movedAndUnreadable(a),
     because: (a) =>
       `${a.spare.name} is open and the ledger did not name it when last read: the ledger is read again first.`,
+    advice: (a) =>
+      unreadableForMs(a) > TOLD_AFTER_MS
+        ? `The ledger can't be read, so Hotspare closes nothing. If ${a.named.name} is the writer: on ${a.spare.name}, ${toClose(a.spare)}.`
+        : '',
     readsDirectory: true,
     afterMs: 20,
+    tell: (a) => (unreadableForMs(a) > TOLD_AFTER_MS ? tell(a, 'second-server-open', 'critical') : null),
   },
   {
     code: 'unnamed-open',

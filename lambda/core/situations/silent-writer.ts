@@ -2,6 +2,7 @@
 import { confirmedDead, deadButUnheard, duration, mayReconnect, silentForMs, waived } from '../assessment.ts'
 import { byHand } from '../by-hand.ts'
 import { tell } from '../message.ts'
+import { toBeatEachSecond } from '../server-words.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
 import { refusals } from './refusals.ts'
@@ -76,8 +77,8 @@ export const silentWriter: readonly Row[] = [
     refuses: true,
     because: (a) =>
       `${a.named.name} does not answer us for ${duration(silentForMs(a))}; its replication heartbeats come every ${duration(a.spare.answer?.channel?.heartbeatPeriodMs ?? 0)}, too rarely to tell, and making ${a.spare.name} reconnect might take the only acknowledger away from a writer that lives.`,
-    advice: () =>
-      'It is decided when the connection breaks (replica_net_timeout). CHANGE REPLICATION SOURCE TO SOURCE_HEARTBEAT_PERIOD = 1 on both servers avoids this wait.',
+    advice: (a) =>
+      `It is decided when the connection breaks. ${toBeatEachSecond(a.spare)} on both servers avoids this wait.`,
     afterMs: 200,
     tell: (a) => tell(a, 'failover-refused', 'critical'),
   },

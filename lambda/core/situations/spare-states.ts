@@ -17,6 +17,7 @@ import {
 import { takeoverAgain } from '../compare.ts'
 import { count } from '../gtid-set.ts'
 import { tell } from '../message.ts'
+import { STAYS_DOWN } from '../server-words.ts'
 import type { Row } from '../situation.ts'
 import { aheadMs } from '../spare.ts'
 import * as steps from '../steps.ts'
@@ -104,13 +105,14 @@ export const spareStates: readonly Row[] = [
   {
     code: 'writer-stalled',
     severity: 'critical',
-    when: (a) => stalledMs(a) > a.policy.detection.probeTimeoutMs,
+    when: (a) => stalledMs(a) > 2 * a.policy.detection.probeTimeoutMs,
     because: (a) =>
-      `${a.named.name} answers, but a heartbeat write has not been committed for ${duration(stalledMs(a))}: nobody can write.`,
+      `${a.named.name} answers, but no heartbeat write has been committed for ${duration(stalledMs(a))}: nobody can write.${whyUnwritten(a)}`,
     advice: (a) =>
-      `Look at ${a.named.name} for a full disk, a global read lock, or a semi-sync acknowledgement that nobody gives.`,
+      `Look at ${a.named.name} for a full disk, a global read lock, too many connections, or a semi-sync acknowledgement that nobody gives. Hotspare does not fail over for this: the writer lives.`,
     afterMs: 200,
-    tell: (a) => (stalledMs(a) > 5000 ? tell(a, 'writer-stalled', 'critical') : null),
+    tell: (a) =>
+      stalledMs(a) > 3 * a.policy.detection.probeTimeoutMs ? tell(a, 'writer-stalled', 'critical') : null,
   },
   {
     code: 'not-armed',
@@ -119,13 +121,17 @@ export const spareStates: readonly Row[] = [
     because: (a) =>
       a.named.answer?.heartbeat === 'no-table'
         ? 'The table hotspare.heartbeat is missing or not readable: Hotspare watches and reports, automatic failover is not armed.'
-        : a.spare.answer?.skipsReplicaStart === false || a.named.answer?.skipsReplicaStart === false
+        : bootState(a) === 'starts'
           ? 'skip_replica_start is not set on both servers: a restarted server would apply stale writes before anyone compares. Automatic failover is not armed.'
-          : `No heartbeat has reached ${a.spare.name} yet: automatic failover is not armed until one has.`,
+          : bootState(a) === 'untold'
+            ? `These servers do not tell whether ${STAYS_DOWN} is set: without it a restarted server would apply stale writes before anyone compares. Automatic failover is not armed.`
+            : `No heartbeat has reached ${a.spare.name} yet: automatic failover is not armed until one has.`,
     advice: (a) =>
       a.named.answer?.heartbeat === 'no-table'
         ? 'Create the schema (docs/setup.md), or check the grants of the account.'
-        : 'Set skip_replica_start=ON in the configuration file of both servers and restart the spare; see docs/setup.md.',
+        : bootState(a) === 'untold'
+          ? `Put ${STAYS_DOWN} into the configuration file of both servers, then say so in hotspare.json: "failover": { "acceptMissing": ["skip-replica-start"] }; see docs/setup.md.`
+          : 'Set skip_replica_start=ON in the configuration file of both servers and restart the spare; see docs/setup.md.',
   },
   {
     code: 'spare-stopped',
@@ -188,6 +194,14 @@ export const spareStates: readonly Row[] = [
   },
 ]
 
+/** Whether replication stays down after a restart: 'untold' where a server has no variable that shows it. */
+function bootState(a: Assessment): 'waits' | 'starts' | 'untold' {
+  if (a.policy.failover.acceptMissing.includes('skip-replica-start')) return 'waits'
+  const told = [a.spare.answer?.skipsReplicaStart, a.named.answer?.skipsReplicaStart]
+  if (told.includes(false)) return 'starts'
+  return told.includes(null) ? 'untold' : 'waits'
+}
+
 const CLOCKS_APART_MS_MAX = 1000
 const clocksApartMs = (a: Assessment) => aheadMs(a.named.memory, a.memory, a.policy)
 
@@ -195,8 +209,15 @@ function settledClean(a: Assessment): boolean {
   return spareClean(a) && (a.memory.comparison?.looks ?? 0) >= 2
 }
 
-/** For how long a heartbeat write has been waiting for its commit. */
+/** For how long no heartbeat write has been committed. */
 function stalledMs(a: Assessment): number {
+  const { unwritten } = a.named.memory
+  if (unwritten !== null) return a.now - unwritten.sinceMs
   const { beat } = a.named.view
   return beat?.state === 'pending' ? a.now - beat.sentAtMs : 0
+}
+
+function whyUnwritten(a: Assessment): string {
+  const why = a.named.memory.unwritten?.why ?? ''
+  return why === '' ? '' : ` The last one: ${why}.`
 }

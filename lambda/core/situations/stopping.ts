@@ -2,9 +2,10 @@
 import { mayReconnect, targetRestarted } from '../assessment.ts'
 import { byHand } from '../by-hand.ts'
 import { tell } from '../message.ts'
+import { toBeatEachSecond } from '../server-words.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
-import { asked, mine, openedNothing, receiving, release } from './claim-facts.ts'
+import { asked, mine, openedNothing, receiving, release, whyShort } from './claim-facts.ts'
 
 export const stopping: readonly Row[] = [
   {
@@ -38,8 +39,7 @@ export const stopping: readonly Row[] = [
     code: 'target-restarted',
     severity: 'critical',
     when: (a) => targetRestarted(a, a.spare) && openedNothing(a),
-    because: (a) =>
-      `${a.spare.name} restarted under the claim: it may lack what it had received. The claim is released.`,
+    because: (a) => `The failover is given up: ${whyShort(a.spare)}. The claim is released.`,
     step: release,
     tell: (a) => tell(a, 'failover-refused', 'critical'),
   },
@@ -48,7 +48,7 @@ export const stopping: readonly Row[] = [
     severity: 'critical',
     when: (a) => targetRestarted(a, a.spare),
     because: (a) =>
-      `${a.spare.name} restarted under a claim that was taken over: it may lack what it had received. Nothing is opened.`,
+      `Under a claim that was taken over, ${whyShort(a.spare)}. Nothing is opened, the claim stands.`,
     advice: (a) => `Bring ${a.named.name} back. ${byHand(a, 'spare-possibly-short')}`,
     afterMs: 200,
     tell: (a) => tell(a, 'failover-refused', 'critical'),
@@ -70,8 +70,7 @@ export const stopping: readonly Row[] = [
       mayReconnect(a),
     because: (a) =>
       `The channel's heartbeats are too rare to tell: ${a.spare.name} is made to reconnect to ${a.named.name}.`,
-    advice: () =>
-      'CHANGE REPLICATION SOURCE TO SOURCE_HEARTBEAT_PERIOD = 1 on both servers makes this unnecessary.',
+    advice: (a) => `${toBeatEachSecond(a.spare)} on both servers makes this unnecessary.`,
     step: (a) => steps.reconnect(a.spare),
   },
   {

@@ -4,7 +4,7 @@ import { digest } from '../digest.ts'
 import { canonical, contains, lastOfOrigin } from '../gtid-set.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
-import { first, openedNothing, release, undo } from './claim-facts.ts'
+import { first, mine, openedNothing, release, undo } from './claim-facts.ts'
 
 const targetSilent: readonly Row[] = [
   {
@@ -24,23 +24,59 @@ const targetSilent: readonly Row[] = [
   },
 ]
 
+/** What we opened is not given up again because the old writer is back (of a switchover: by whoever's hand). */
+export const oldWriterClosing: Row = {
+  code: 'old-writer-closing',
+  severity: 'warning',
+  when: (a) =>
+    isOpen(a.spare) &&
+    isOpen(a.named) &&
+    first(a) &&
+    (mine(a)?.claim.intent === 'failover' || mine(a)?.ours.opening?.server === a.spare.name),
+  because: (a) =>
+    `${a.spare.name} is open and ${a.named.name} has come back open: ${a.named.name} is closed, we go forward.`,
+  step: (a) => steps.close(a.named, true),
+}
+
+export const targetClosing: Row = {
+  code: 'target-closing',
+  severity: 'warning',
+  when: (a) => isOpen(a.spare) && isOpen(a.named),
+  because: (a) =>
+    `Both are open and the ledger names ${a.named.name}: ${a.spare.name} is closed, what it alone holds is listed.`,
+  step: (a) => steps.close(a.spare, true),
+}
+
+export const moving: Row = {
+  code: 'moving',
+  severity: 'warning',
+  when: (a) => isOpen(a.spare),
+  because: (a) => `${a.spare.name} is open: ${a.policy.record.name} and the ledger move to it in one batch.`,
+  step: (a) => {
+    const answer = a.spare.answer
+    if (a.ledger === null || answer === null) return null
+    // The position that it took over is what it had of others' transactions, and of its own up to now.
+    const position = canonical(answer.executed)
+    return steps.swap(
+      a,
+      'move',
+      {
+        epoch: a.ledger.epoch + 1,
+        writer: a.spare.name,
+        sinceClockMs: Math.floor(answer.clockMs),
+        how: a.ledger.claim?.intent === 'switchover' ? 'switchover' : 'failover',
+        position: digest(position),
+        range: lastOfOrigin(position, answer.uuid),
+        claim: null,
+      },
+      steps.recordFor(a, a.spare.name),
+    )
+  },
+}
+
 const targetOpen: readonly Row[] = [
-  {
-    code: 'old-writer-closing',
-    severity: 'warning',
-    when: (a) => isOpen(a.spare) && isOpen(a.named) && first(a),
-    because: (a) =>
-      `${a.spare.name} is open and ${a.named.name} has come back open: ${a.named.name} is closed, we go forward.`,
-    step: (a) => steps.close(a.named, true),
-  },
-  {
-    code: 'target-closing',
-    severity: 'warning',
-    when: (a) => isOpen(a.spare) && isOpen(a.named),
-    because: (a) =>
-      `Both are open and the ledger names ${a.named.name}: ${a.spare.name} is closed, what it alone holds is listed.`,
-    step: (a) => steps.close(a.spare, true),
-  },
+  oldWriterClosing,
+  targetClosing,
   {
     code: 'target-lacks',
     severity: 'warning',
@@ -54,33 +90,7 @@ const targetOpen: readonly Row[] = [
       `${a.spare.name} is open but lacks transactions of ${a.named.name}, which lacks none: the failover is undone.`,
     step: undo,
   },
-  {
-    code: 'moving',
-    severity: 'warning',
-    when: (a) => isOpen(a.spare),
-    because: (a) =>
-      `${a.spare.name} is open: ${a.policy.record.name} and the ledger move to it in one batch.`,
-    step: (a) => {
-      const answer = a.spare.answer
-      if (a.ledger === null || answer === null) return null
-      // The position that it took over is what it had of others' transactions, and of its own up to now.
-      const position = canonical(answer.executed)
-      return steps.swap(
-        a,
-        'move',
-        {
-          epoch: a.ledger.epoch + 1,
-          writer: a.spare.name,
-          sinceClockMs: Math.floor(answer.clockMs),
-          how: 'failover',
-          position: digest(position),
-          range: lastOfOrigin(position, answer.uuid),
-          claim: null,
-        },
-        steps.recordFor(a, a.spare.name),
-      )
-    },
-  },
+  moving,
 ]
 
 export const targetStates: readonly Row[] = [...targetSilent, ...targetOpen]

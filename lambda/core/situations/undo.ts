@@ -8,19 +8,44 @@ import {
   lostByWriter,
   onHold,
   replicationStopped,
+  restartedSinceWriting,
   spareClean,
   unfit,
 } from '../assessment.ts'
 import { byHand } from '../by-hand.ts'
 import { tell } from '../message.ts'
+import { toOpen } from '../server-words.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
+import { planned } from '../switchover.ts'
 import { blindUnderClaim } from './blind.ts'
+import { release, wouldLose } from './claim-facts.ts'
 import { openingSettled, sweeping } from './sweeping.ts'
 
 /** It follows again only if nothing stands against it (must 5). */
 const mayFollow = (a: Assessment) => !onHold(a) && spareClean(a)
 const namedApplying = (a: Assessment) => a.named.answer?.channel?.applier === 'on'
+/** A server that has run since it last was the open writer has lost nothing, whatever its settings. */
+const restarted = (a: Assessment) => a.named.answer !== null && restartedSinceWriting(a.named.answer)
+
+/** The named server is silent under a claim that goes back, or that nothing was opened under: is it dead? */
+export const namedSilent: readonly Row[] = [
+  {
+    code: 'undo-asking',
+    severity: 'critical',
+    when: (a) => a.named.answer === null && replicationStopped(a.spare) && !wouldLose(a.spare),
+    because: (a) => `${a.named.name} is silent again: ${a.spare.name} tries to reach it.`,
+    step: (a) => steps.startThreads(a.spare, { applier: true, receiver: true }),
+  },
+  {
+    code: 'undo-writer-dead',
+    severity: 'critical',
+    when: (a) => a.named.answer === null && confirmedDead(a) && unfit(a) === null,
+    because: (a) =>
+      `${a.named.name} is dead by our own probes and by ${a.spare.name}: the claim turns to a failover.`,
+    step: (a) => steps.swap(a, 'prove', { claim: steps.claimOf(a, 'failover', a.spare.name, true) }),
+  },
+]
 
 export const undo: readonly Row[] = [
   ...sweeping,
@@ -50,12 +75,20 @@ export const undo: readonly Row[] = [
     step: (a) => steps.startThreads(a.spare, { applier: true, receiver: true }),
   },
   {
+    code: 'reopening-half',
+    severity: 'warning',
+    when: (a) => isOpen(a.named) && a.named.answer?.halfClosed === true,
+    because: (a) =>
+      `${a.named.name} is half closed: applications can't write there (read_only), privileged sessions can. It is opened again.`,
+    step: (a) => steps.open(a, a.named),
+  },
+  {
     code: 'undone',
     severity: 'warning',
     when: (a) => isOpen(a.named),
     because: (a) => `${a.named.name} is open and stays the writer: the claim is released.`,
-    step: (a) => steps.swap(a, 'release', { claim: null }),
-    tell: (a) => tell(a, 'writer-reopened', 'warning'),
+    step: release,
+    tell: (a) => tell(a, planned(a) === null ? 'writer-reopened' : 'switchover-undone', 'warning'),
   },
   {
     code: 'undo-writer-short',
@@ -81,7 +114,8 @@ export const undo: readonly Row[] = [
     when: (a) => isClosed(a.named) && !applied(a.named) && !namedApplying(a),
     because: (a) =>
       `${a.named.name} has received transactions that it has not applied: it applies them before it is opened.`,
-    step: (a) => steps.startThreads(a.named, { applier: true, receiver: false }),
+    // Where that throws the relay log away (T30), the spare is asked for it again.
+    step: (a) => steps.startThreads(a.named, { applier: true, receiver: wouldLose(a.named) }),
   },
   {
     code: 'undo-catching-up',
@@ -94,11 +128,12 @@ export const undo: readonly Row[] = [
   {
     code: 'reopening-unproven',
     severity: 'critical',
-    when: (a) => isClosed(a.named) && a.spare.answer === null && a.named.answer?.durable !== true,
+    when: (a) =>
+      isClosed(a.named) && a.spare.answer === null && a.named.answer?.durable !== true && restarted(a),
     because: (a) =>
-      `${a.named.name} is closed, ${a.spare.name} does not answer, and ${a.named.name} is not set to keep every commit through a crash: whether it lost any can't be told.`,
+      `${a.named.name} has restarted and is closed, ${a.spare.name} does not answer, and ${a.named.name} is not set to keep every commit through a crash: whether it lost any can't be told.`,
     advice: (a) =>
-      `Bring ${a.spare.name} back so that both can be compared. To accept the risk: on ${a.named.name}, SET GLOBAL super_read_only = OFF, read_only = OFF.`,
+      `Bring ${a.spare.name} back so that both can be compared. To accept the risk: on ${a.named.name}, ${toOpen(a.named)}.`,
     afterMs: 200,
     tell: (a) => tell(a, 'writer-closed', 'critical'),
   },
@@ -109,21 +144,7 @@ export const undo: readonly Row[] = [
     because: (a) => `${a.named.name} has everything that it should have: it is opened again.`,
     step: (a) => steps.open(a, a.named),
   },
-  {
-    code: 'undo-asking',
-    severity: 'critical',
-    when: (a) => a.named.answer === null && replicationStopped(a.spare),
-    because: (a) => `${a.named.name} is silent again: ${a.spare.name} tries to reach it.`,
-    step: (a) => steps.startThreads(a.spare, { applier: true, receiver: true }),
-  },
-  {
-    code: 'undo-writer-dead',
-    severity: 'critical',
-    when: (a) => a.named.answer === null && confirmedDead(a) && unfit(a) === null,
-    because: (a) =>
-      `${a.named.name} is dead by our own probes and by ${a.spare.name}: the claim turns to a failover.`,
-    step: (a) => steps.swap(a, 'prove', { claim: steps.claimOf(a, 'failover', a.spare.name, true) }),
-  },
+  ...namedSilent,
   {
     code: 'undo-waiting',
     severity: 'critical',

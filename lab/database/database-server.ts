@@ -1,7 +1,7 @@
 /**
- * A real MySQL server for the lab: its options file, its process, and root's statements over its unix socket.
+ * A real database server for the lab: its options file, its process, and root's statements over its unix socket.
  *
- * The one thing to understand: a server always boots closed (super_read_only) with its replication threads stopped, as
+ * The one thing to understand: a server always boots closed with its replication threads stopped, as
  * Hotspare requires of the servers it looks after; whoever wants it otherwise changes that after start().
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -11,17 +11,22 @@ import type { Connection } from 'mysql2/promise'
 import { atEnd, removeFolder } from '../cleanup.ts'
 import type { CertificateFiles } from './certificates.ts'
 import { withConnection } from './connection.ts'
-import { copyTemplate, fileSizeOptions } from './mysql-template.ts'
+import {
+  type Ask,
+  type Family,
+  type Flavour,
+  flavours,
+  type ReplicationSource,
+  type ServerOptions,
+} from './family.ts'
 import type { ServerBinary } from './server-binary.ts'
 import { type ProcessState, ServerProcess } from './server-process.ts'
+import { copyTemplate } from './template.ts'
 
 const startTimeoutMs = 60_000
 const stopTimeoutMs = 60_000
 
-/** Options of the server's own options file, by their names there: `{ sync_binlog: '0' }`. */
-export type ServerOptions = Record<string, string>
-
-export type MysqlServerSetUp = {
+export type ServerSetUp = {
   /** `alice` or `bob`. */
   name: string
   binary: ServerBinary
@@ -35,25 +40,29 @@ export type MysqlServerSetUp = {
   options?: ServerOptions
 }
 
-export class MysqlServer {
+export class DatabaseServer {
   readonly name: string
   readonly host: string
   readonly port: number
   readonly folder: string
   readonly socketFile: string
   readonly binary: ServerBinary
-  readonly #setUp: MysqlServerSetUp
+  readonly family: Family
+  readonly #flavour: Flavour
+  readonly #setUp: ServerSetUp
   readonly #process: ServerProcess
   readonly #reachabilityListeners = new Set<(reachable: boolean) => void | Promise<void>>()
   #options: ServerOptions
   #forgetFolder: () => void = () => undefined
 
-  constructor(setUp: MysqlServerSetUp) {
+  constructor(setUp: ServerSetUp) {
     this.name = setUp.name
     this.host = setUp.host
     this.port = setUp.port
     this.folder = setUp.folder
     this.binary = setUp.binary
+    this.family = setUp.binary.family
+    this.#flavour = flavours[this.family]
     this.socketFile = join(setUp.folder, 'mysqld.sock')
     this.#setUp = setUp
     this.#options = setUp.options ?? {}
@@ -133,6 +142,48 @@ export class MysqlServer {
     this.#forgetFolder()
   }
 
+  /** Such as `MariaDB 10.11.18`, for people. */
+  get description(): string {
+    return `${this.#flavour.title} ${this.binary.version}`
+  }
+
+  /** Lets everybody write. */
+  async open(): Promise<void> {
+    await this.query(this.#flavour.open)
+  }
+
+  /** Refuses writes; on MariaDB not those of accounts that pass read_only. */
+  async close(): Promise<void> {
+    await this.query(this.#flavour.close)
+  }
+
+  /** Whether an application, or on MySQL anybody, can write. */
+  async isOpen(): Promise<boolean> {
+    const [row] = await this.query<{ open: number }>(`SELECT ${this.#flavour.isOpenExpression} AS open`)
+    return row?.open === 1
+  }
+
+  /** The GTIDs of everything committed, in the server's own words. */
+  async executed(): Promise<string> {
+    const [row] = await this.query<{ executed: string }>(
+      `SELECT ${this.#flavour.executedExpression} AS executed`,
+    )
+    return (row?.executed ?? '').replaceAll(/\s/g, '')
+  }
+
+  /** Whether it has committed all of what `executed()` of the other said. */
+  hasCommitted(executed: string): Promise<boolean> {
+    const ask: Ask = (sql, values) => this.query(sql, values)
+    return this.#flavour.hasCommitted(ask, executed)
+  }
+
+  /** Makes it a replica of the source, and starts it. */
+  async receiveFrom(source: ReplicationSource): Promise<void> {
+    const { sql, values } = this.#flavour.receiveFrom(source)
+    await this.query(sql, [...values])
+    await this.query('START REPLICA')
+  }
+
   /** The end of the server's error log. */
   errorLogTail(lineCount = 20): string {
     return this.#process.logTail(lineCount)
@@ -194,9 +245,9 @@ export class MysqlServer {
   #defaultOptions(): ServerOptions {
     return {
       ...this.#placeOptions(),
-      ...replicationOptions(this.#setUp.serverId),
-      ...smallAndQuickOptions,
-      ...fileSizeOptions,
+      ...commonOptions(this.#setUp.serverId),
+      ...this.#flavour.options,
+      ...this.#flavour.fileSizeOptions,
     }
   }
 
@@ -222,43 +273,28 @@ export class MysqlServer {
   }
 }
 
-function replicationOptions(serverId: number): ServerOptions {
+function commonOptions(serverId: number): ServerOptions {
   return {
     server_id: String(serverId),
-    // Closed at boot, threads stopped at boot: see the head of this file.
+    // Closed at boot; its threads are stopped by the family's own word for it. See the head of this file.
     read_only: 'ON',
-    super_read_only: 'ON',
-    skip_replica_start: 'ON',
     event_scheduler: 'OFF',
     log_bin: 'binlog',
-    gtid_mode: 'ON',
-    enforce_gtid_consistency: 'ON',
-    log_replica_updates: 'ON',
     // Without names of their own these follow the host's name, and a renamed host loses its relay log.
     relay_log: 'relay',
     relay_log_index: 'relay.index',
-    relay_log_recovery: 'ON',
     sync_binlog: '1',
     innodb_flush_log_at_trx_commit: '1',
     auto_increment_increment: '2',
     auto_increment_offset: String(serverId),
+    skip_name_resolve: 'ON',
+    max_connections: '100',
+    table_open_cache: '256',
+    innodb_buffer_pool_size: '32M',
+    innodb_buffer_pool_dump_at_shutdown: 'OFF',
+    innodb_buffer_pool_load_at_startup: 'OFF',
+    innodb_log_buffer_size: '2M',
   }
-}
-
-const smallAndQuickOptions: ServerOptions = {
-  skip_name_resolve: 'ON',
-  mysqlx: 'OFF',
-  secure_file_priv: 'NULL',
-  log_error_verbosity: '2',
-  auto_generate_certs: 'OFF',
-  caching_sha2_password_auto_generate_rsa_keys: 'OFF',
-  max_connections: '100',
-  table_open_cache: '256',
-  innodb_buffer_pool_size: '32M',
-  innodb_buffer_pool_dump_at_shutdown: 'OFF',
-  innodb_buffer_pool_load_at_startup: 'OFF',
-  innodb_log_buffer_size: '1M',
-  performance_schema: 'ON',
 }
 
 function optionsText(options: ServerOptions): string {

@@ -1,0 +1,205 @@
+/**
+ * The three questions of the night: can anybody write, is data at risk, what do I do. Answered from the state of the pair, not from
+ * the situation's name, so that they hold whatever row comes first.
+ */
+import {
+  type Assessment,
+  confirmedDead,
+  errantOnSpare,
+  isClosed,
+  isOpen,
+  lackedBySpare,
+  onHold,
+  paused,
+  type Unfitness,
+  unfit,
+} from './assessment.ts'
+import { requestsIn } from './by-hand.ts'
+import type { Situation } from './situation.ts'
+import { span } from './span.ts'
+
+export interface Verdict {
+  readonly answer: 'yes' | 'no' | 'possibly' | 'unknown'
+  readonly because: string
+}
+
+/** What can be asked of the request function next, and when it is the right thing. */
+export interface Next {
+  readonly when: string
+  readonly request: Readonly<Record<string, unknown>>
+}
+
+const verdict = (answer: Verdict['answer'], because: string): Verdict => ({ answer, because })
+const openSides = (a: Assessment) => [a.named, a.spare].filter(isOpen)
+const pairOf = (a: Assessment) => `${a.named.name} and ${a.spare.name}`
+
+/** Where the name leads, if that is not the server that the ledger names. */
+function astray({ memory, ledger, policy, named }: Assessment): string | null {
+  const { record } = memory.ledger
+  if (ledger === null || ledger.writer !== named.name) return null
+  if (record === null) return `${policy.record.name} does not exist`
+  if (!record.foreign && record.values.join() === policy.servers[named.name]?.address) return null
+  return `${policy.record.name} points at ${record.values.join(', ') || 'something that Hotspare cannot read'}`
+}
+
+/** Can anybody write? */
+export function writable(a: Assessment, { code }: Situation): Verdict {
+  const { named, spare } = a
+  if (openSides(a).length === 2) return verdict('yes', `On both ${pairOf(a)}, and only one may be open.`)
+  if (a.ledger === null) return withoutLedger(a)
+  if (isOpen(named)) {
+    const elsewhere = astray(a)
+    if (elsewhere !== null) {
+      const missed = 'who follows the name does not reach it'
+      return verdict('possibly', `${named.name} is open, but ${elsewhere}: ${missed}.`)
+    }
+    return code === 'writer-stalled'
+      ? verdict('no', `${named.name} is open, and can't commit.`)
+      : verdict('yes', `On ${named.name}.`)
+  }
+  if (isOpen(spare))
+    return verdict('possibly', `${spare.name} is open, while ledger and name still say ${named.name}.`)
+  if (isClosed(named)) return verdict('no', `${named.name} is the writer, and it is closed.`)
+  return withoutWriter(a)
+}
+
+function withoutLedger(a: Assessment): Verdict {
+  const missing = a.memory.ledger.text === null && a.memory.ledger.state === 'known'
+  const why = missing ? 'there is no ledger yet' : "the ledger can't be used"
+  const [open] = openSides(a)
+  if (open !== undefined) return verdict('possibly', `${open.name} is open, and ${why}.`)
+  return a.named.answer === null || a.spare.answer === null
+    ? verdict('unknown', `Not both of ${pairOf(a)} answer, and ${why}.`)
+    : verdict('no', `Both ${pairOf(a)} are closed.`)
+}
+
+function withoutWriter(a: Assessment): Verdict {
+  const { named, spare } = a
+  if (a.claim.kind !== 'none') {
+    const { intent, target } = a.claim.claim
+    const what = intent === 'undo' ? 'to open it again' : `to open ${target}`
+    return verdict('no', `${named.name} does not answer; a claim ${what} stands, by ${a.claim.claim.who}.`)
+  }
+  if (named.health === 'sick')
+    return verdict('possibly', `${named.name} answers us with an error; applications may get the same one.`)
+  if (a.witness === 'alive')
+    return verdict('possibly', `${spare.name} still hears from ${named.name}: it lives, we are cut off.`)
+  if (spare.answer === null) return verdict('unknown', `Neither ${named.name} nor ${spare.name} answers us.`)
+  return confirmedDead(a)
+    ? verdict('no', `${named.name} is the writer, and it is dead.`)
+    : verdict('unknown', `${named.name} is the writer, and it does not answer us.`)
+}
+
+/** Is data at risk? `lagMs`: how far the spare is behind the writer; null if that can't be told. */
+export function atRisk(a: Assessment, lagMs: number | null): Verdict {
+  const { named, spare } = a
+  if (openSides(a).length === 2)
+    return verdict('yes', 'Both are open: each may take writes that contradict those of the other.')
+  if (a.ledger === null)
+    return verdict('unknown', 'Not by waiting. But nobody takes over while there is no ledger to go by.')
+  if (isOpen(spare))
+    return verdict('possibly', `What ${spare.name} takes now is compared with ${named.name} afterwards.`)
+  if (named.answer === null && spare.answer === null) return verdict('unknown', 'Nothing can be seen.')
+  if (errantOnSpare(a) !== '')
+    return verdict(
+      'possibly',
+      `What only ${spare.name} has is on no other server. It is kept there until ${spare.name} is made anew.`,
+    )
+  if (named.answer === null) return ifWriterIsLost(a)
+  if (isClosed(named))
+    return verdict('no', 'As long as it stays closed. Who opens it uncompared accepts what it may have lost.')
+  return ifWriterDied(a, lagMs)
+}
+
+/** It does not answer. Whatever it had committed before a heartbeat that the spare has applied came with that heartbeat. */
+function ifWriterIsLost({ named, spare }: Assessment): Verdict {
+  const { answer } = spare
+  if (answer === null || typeof answer.heartbeat === 'string')
+    return verdict('possibly', `Nothing proves how much of ${named.name} is on ${spare.name}.`)
+  const { writtenClockMs } = answer.heartbeat
+  const at = new Date(writtenClockMs).toISOString()
+  const age = span(answer.clockMs - writtenClockMs)
+  return verdict(
+    'possibly',
+    `${spare.name} has everything that ${named.name} committed until ${at} (${age} ago). If ${named.name} is lost, so is what it committed later.`,
+  )
+}
+
+const UNFIT: Readonly<Record<Unfitness, (a: Assessment) => string>> = {
+  silent: (a) => `${a.spare.name} does not answer`,
+  held: (a) => `${a.spare.name} is held`,
+  'not-a-replica': (a) => `${a.spare.name} is not set up to replicate`,
+  'not-armed': () => 'automatic failover is not armed',
+  'freshness-unproven': (a) => `no fresh heartbeat has reached ${a.spare.name}`,
+  stale: (a) => `no fresh heartbeat has reached ${a.spare.name}`,
+  'possibly-short': (a) => `${a.spare.name} restarted, and no heartbeat written since has reached it`,
+  'applier-broken': (a) => `the applier of ${a.spare.name} stopped with an error`,
+  errant: (a) => `${a.spare.name} has transactions of its own`,
+}
+
+/** It takes writes: what a death now would cost. */
+function ifWriterDied(a: Assessment, lagMs: number | null): Verdict {
+  const { named, spare } = a
+  const short = lackedBySpare(a) === '' ? null : `${spare.name} lost transactions of its own`
+  const reason = unfit(a)
+  const { channel } = spare.answer ?? { channel: null }
+  const stopped =
+    channel?.receiver === 'on' && channel.applier === 'on' ? null : `${spare.name} does not follow`
+  const against = short ?? (reason === null ? stopped : UNFIT[reason](a))
+  if (against !== null) return verdict('no', `If ${named.name} died now, nobody would take over: ${against}.`)
+  const { semiSync } = named.answer ?? { semiSync: null }
+  if (semiSync?.working === true)
+    return verdict('no', `Each commit on ${named.name} waits until ${spare.name} has received it.`)
+  return lagMs === null
+    ? verdict('no', `${spare.name} follows; how far it is behind can't be told.`)
+    : verdict('no', `If ${named.name} died now, about its last ${span(Math.max(lagMs, 1))} would be lost.`)
+}
+
+/** A watch writes one every second. */
+const UNWATCHED_MS = 10_000
+
+/** How long ago the writer's newest heartbeat was written, by its own clock; null if there is none to see. */
+export function beatAgoMs({ named }: Assessment): number | null {
+  const { answer } = named
+  if (answer === null || typeof answer.heartbeat === 'string') return null
+  return Math.max(0, answer.clockMs - answer.heartbeat.writtenClockMs)
+}
+
+/** Nobody writes heartbeats on the writer, though it could take them. */
+export function unwatched(a: Assessment): boolean {
+  if (a.ledger === null || a.claim.kind !== 'none' || !isOpen(a.named)) return false
+  if (a.named.answer?.heartbeat === 'no-table') return false
+  return (beatAgoMs(a) ?? Number.POSITIVE_INFINITY) > UNWATCHED_MS
+}
+
+/** What is wrong beside the situation: it does not keep the writer from writing, and nobody would take over. */
+export function warningsOf(a: Assessment): string[] {
+  const warnings: string[] = []
+  const agoMs = beatAgoMs(a)
+  if (unwatched(a))
+    warnings.push(
+      agoMs === null
+        ? 'Nobody watches: no heartbeat was ever written. Look whether the schedule starts the watch function.'
+        : `Nobody watches: the newest heartbeat is ${span(agoMs)} old. Look whether the schedule starts the watch function, and at its log.`,
+    )
+  if (paused(a)) {
+    const until = a.ledger?.pause?.untilClockMs ?? 0
+    const end = until === 0 ? 'until it is resumed' : `until ${new Date(until).toISOString()}`
+    warnings.push(`The pair is paused ${end}: no failover or switchover begins.`)
+  }
+  return warnings
+}
+
+/** What do I do? The requests that may be the answer. */
+export function nextRequests(a: Assessment, { advice }: Situation): Next[] {
+  const { pair } = a.policy
+  const next: Next[] = requestsIn(advice)
+  if (paused(a))
+    next.push({ when: 'When the pause is no longer needed', request: { action: 'resume', pair } })
+  if (onHold(a) && a.named.answer !== null)
+    next.push({
+      when: `When ${a.spare.name} has been made anew from ${a.named.name}`,
+      request: { action: 'release', pair, server: a.spare.name },
+    })
+  return next
+}
