@@ -9,6 +9,7 @@ import { defineConfig } from 'vitest/config'
 
 const realServers = ['test/servers/**/*.test.ts', 'test/lab/pair*.test.ts']
 const longTests = 'test/**/*.long.test.ts'
+const deployTests = 'test/deploy/**/*.test.ts'
 const setupFiles = ['test/end-on-signal.ts']
 
 export default defineConfig({
@@ -22,7 +23,7 @@ export default defineConfig({
         test: {
           name: 'plain',
           include: ['test/**/*.test.ts'],
-          exclude: [...realServers, longTests],
+          exclude: [...realServers, longTests, deployTests],
           setupFiles,
           testTimeout: 30_000,
           hookTimeout: 30_000,
@@ -50,6 +51,17 @@ export default defineConfig({
           hookTimeout: 120_000,
           maxWorkers: 1,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          name: 'deploy',
+          include: [deployTests],
+          setupFiles,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          maxWorkers: 1,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

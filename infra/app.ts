@@ -4,35 +4,24 @@
  * The one thing to understand: a configuration that is not right stops it before anything is built, with path, value and mend
  * on stderr and exit code 1.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { App } from 'aws-cdk-lib'
 import { buildBundle } from '../lambda/bundle.ts'
 import { ConfigurationError } from '../lambda/config.ts'
 import { readDeployment } from './deployment.ts'
-import { writeFunctionAsset } from './function-asset.ts'
 import { HotspareStack } from './hotspare-stack.ts'
 
 const projectDir = join(import.meta.dirname, '..')
 
 async function synthesise(): Promise<void> {
-  const deployment = readDeployment(projectDir)
+  const { file } = readDeployment(projectDir)
   const bundle = await buildBundle({ projectDir })
-  // The CDK copies the folder into its output as soon as it is named.
-  const assetFolder = mkdtempSync(join(tmpdir(), 'hotspare-asset-'))
-  try {
-    writeFunctionAsset(assetFolder, bundle.file, deployment)
-    const app = new App()
-    new HotspareStack(app, 'Hotspare', {
-      description: 'Keeps one DNS name pointing at the one MySQL server that may be written to',
-      configuration: deployment.configuration,
-      assetFolder,
-    })
-    app.synth()
-  } finally {
-    rmSync(assetFolder, { recursive: true, force: true })
-  }
+  const app = new App()
+  new HotspareStack(app, 'Hotspare', {
+    description: 'Keeps one DNS name pointing at the one MySQL server that may be written to',
+    hotSpare: { configurationFile: file, bundleFile: bundle.file },
+  })
+  app.synth()
 }
 
 try {

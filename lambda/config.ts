@@ -10,6 +10,8 @@ import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as v from 'valibot'
 import type { CredentialSource } from './adapters/secrets.ts'
+import { deploymentProblems } from './config/deployment-relations.ts'
+import type { AlertsContent, DeploymentContent, NetworkContent } from './config/deployment-schema.ts'
 import { findJsonMistake } from './config/json-text.ts'
 import { ConfigurationError, type Problem, showValue } from './config/problem.ts'
 import { relationProblems } from './config/relations.ts'
@@ -21,7 +23,18 @@ export { ConfigurationError, type Problem } from './config/problem.ts'
 
 export interface Configuration {
   readonly pairs: Readonly<Record<string, PairConfiguration>>
+  /** The topic that alerts go to; null if nobody is told. The one that a stack made is named by HOTSPARE_TOPIC_ARN. */
   readonly alerts: { readonly topicArn: string } | null
+  /** What the stack needs and the function does not. */
+  readonly deployment: DeploymentConfiguration
+}
+
+export interface DeploymentConfiguration extends DeploymentContent {
+  readonly network: NetworkContent | null
+  /** As the file says: a topic of one's own, or who subscribes to the one that the stack makes. */
+  readonly alerts: AlertsContent | null
+  /** KMS keys of the secrets, where they are not the account's default. */
+  readonly secretKeyArns: readonly string[]
 }
 
 export interface PairConfiguration {
@@ -69,13 +82,25 @@ export function parseConfiguration(text: string, source: string): Configuration 
     throw new ConfigurationError(source, [{ path: '', value, mend: mistake.message }])
   }
   const content: unknown = JSON.parse(plain)
-  const problems = [...structureProblems(content), ...relationProblems(content)]
+  const problems = [
+    ...structureProblems(content),
+    ...relationProblems(content),
+    ...deploymentProblems(content),
+  ]
   if (problems.length > 0) throw new ConfigurationError(source, problems)
 
-  const { pairs, alerts } = v.parse(configurationSchema, content)
+  const { pairs, alerts, network, deployment } = v.parse(configurationSchema, content)
   return {
     pairs: Object.fromEntries(Object.entries(pairs).map(([name, pair]) => [name, pairOf(pair)])),
-    alerts: alerts ?? null,
+    alerts: alerts?.topicArn === undefined ? null : { topicArn: alerts.topicArn },
+    deployment: {
+      ...deployment,
+      network: network ?? null,
+      alerts: alerts ?? null,
+      secretKeyArns: [
+        ...new Set(Object.values(pairs).flatMap(({ credentials }) => credentials.kmsKeyArn ?? [])),
+      ],
+    },
   }
 }
 
@@ -108,7 +133,9 @@ export function loadConfiguration(file?: string): Configuration {
     return [name, { ...pair, tls: { ...pair.tls, ca: ca.pem } }] as const
   })
   if (problems.length > 0) throw new ConfigurationError(path, problems)
-  return { ...configuration, pairs: Object.fromEntries(pairs) }
+  const topicArn = process.env.HOTSPARE_TOPIC_ARN
+  const alerts = topicArn === undefined || topicArn === '' ? configuration.alerts : { topicArn }
+  return { ...configuration, alerts, pairs: Object.fromEntries(pairs) }
 }
 
 /** What decisions need to know of a pair. Throws if the configuration has no such pair. */

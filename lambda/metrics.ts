@@ -3,7 +3,7 @@
  * have something to be computed from, and at once when the writer moves.
  */
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
-import { assess, unfit } from './core/assessment.ts'
+import { assess, onHold, unfit } from './core/assessment.ts'
 import type { Noted } from './report.ts'
 
 export interface PairMetrics {
@@ -25,12 +25,19 @@ export function createPairMetrics(pair: string): PairMetrics {
       const a = assess(decision.memory, world, now)
       const metrics = new Metrics({
         namespace: 'Hotspare',
-        serviceName: 'hotspare',
+        // Two deployments in one account may each have a pair of the same name.
+        serviceName: process.env.HOTSPARE_DEPLOYMENT ?? 'hotspare',
         defaultDimensions: { pair },
       })
       metrics.addMetric('WriterUnreachable', MetricUnit.Count, a.named.answer === null ? 1 : 0)
       metrics.addMetric('SpareUnreachable', MetricUnit.Count, a.spare.answer === null ? 1 : 0)
       metrics.addMetric('Unprotected', MetricUnit.Count, unfit(a) === null ? 0 : 1)
+      metrics.addMetric(
+        'WriterStalled',
+        MetricUnit.Count,
+        decision.situation.code === 'writer-stalled' ? 1 : 0,
+      )
+      metrics.addMetric('OnHold', MetricUnit.Count, onHold(a) ? 1 : 0)
       metrics.addMetric('DirectoryUnreachable', MetricUnit.Count, a.memory.ledger.failure === null ? 0 : 1)
       metrics.addMetric('Critical', MetricUnit.Count, decision.situation.severity === 'critical' ? 1 : 0)
       metrics.addMetric('Failover', MetricUnit.Count, changed && a.ledger?.how === 'failover' ? 1 : 0)

@@ -514,8 +514,8 @@ describe('a wrong configuration', () => {
     expect(() => parseConfiguration(JSON.stringify(content), '/etc/hotspare.json')).toThrow(
       [
         '/etc/hotspare.json has 2 problems:',
-        '  alerts.topicArn: (missing): add "topicArn": ARN of the SNS topic that alerts go to',
         '  pairs.orders.directory.ttlSeconds: 0: give a whole number from 1 to 300 (seconds)',
+        '  alerts: {}: add "email": ["dba@example.com"], or "topicArn" for a topic of your own, or remove alerts altogether',
       ].join('\n'),
     )
   })

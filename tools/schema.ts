@@ -26,6 +26,10 @@ export function schemaText(): string {
         const disabled = { properties: { mode: { const: 'disabled' } }, required: ['mode'] }
         return { ...jsonSchema, anyOf: [disabled, { required: ['caFile'] }] }
       }
+      if (entries === dependentSchemas.alerts.entries) {
+        const subscribers = ['email', 'sms', 'https', 'sqs'].map((key) => ({ required: [key] }))
+        return { ...jsonSchema, oneOf: [{ required: ['topicArn'] }, { anyOf: subscribers }] }
+      }
       return null
     },
   })

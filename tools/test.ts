@@ -1,6 +1,6 @@
 /**
- * `npm test` (quick) and `npm run test:long` (long): everything that a test needs is made first, then the tests run, and the last
- * line is `N passed, N failed`.
+ * `npm test` (quick), `npm run test:long` (long) and `npm run test:deploy` (deploy): everything that a test needs is made first,
+ * then the tests run, and the last line is `N passed, N failed`.
  *
  * The one thing to understand: nothing may pass by not running. A runner that crashes, a suite without tests and one that does
  * not end are failures, and the exit code says so.
@@ -20,6 +20,7 @@ const projectDir = join(import.meta.dirname, '..')
 const suites = {
   quick: { limitMs: 12 * 60_000, projects: ['plain', 'servers'], withChecks: true },
   long: { limitMs: 30 * 60_000, projects: ['long'], withChecks: false },
+  deploy: { limitMs: 15 * 60_000, projects: ['deploy'], withChecks: false },
 }
 
 const print = (text: string) => void process.stdout.write(text)
@@ -83,7 +84,7 @@ async function endTests(): Promise<void> {
 async function main(): Promise<number> {
   const name = process.argv[2] ?? ''
   if (!Object.hasOwn(suites, name)) {
-    process.stderr.write('Usage: node tools/run.mjs tools/test.ts quick|long\n')
+    process.stderr.write('Usage: node tools/run.mjs tools/test.ts quick|long|deploy\n')
     return 2
   }
   const suite = suites[name as keyof typeof suites]

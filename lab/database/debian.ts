@@ -31,6 +31,8 @@ export async function hasDebianTools(): Promise<boolean> {
  */
 export async function unpackDebianPackage(request: {
   packageName: string
+  /** Further packages that it only recommends and that are needed all the same. */
+  alongside?: readonly string[]
   suite: string
   folder: string
   /** Dependencies that the server itself never loads, by the start of their names. */
@@ -54,8 +56,9 @@ export async function unpackDebianPackage(request: {
   ]
   request.onProgress(`Reading the package list of Debian ${request.suite}`)
   await aptGet([...options, 'update', '--error-on=any'], otherwise)
-  request.onProgress(`Downloading ${request.packageName} and its libraries (about 60 MB)`)
-  const words = ['install', '--download-only', '--no-install-recommends', '--yes', request.packageName]
+  request.onProgress(`Downloading ${request.packageName} and its libraries`)
+  const wanted = [request.packageName, ...(request.alongside ?? [])]
+  const words = ['install', '--download-only', '--no-install-recommends', '--yes', ...wanted]
   await aptGet([...options, ...words], otherwise)
   const archives = readdirSync(join(apt, 'archives')).filter((name) => name.endsWith('.deb'))
   const own = archives.find((name) => name.startsWith(`${request.packageName}_`))

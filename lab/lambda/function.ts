@@ -16,7 +16,7 @@ export type LocalFunctionOptions = {
   /** The file that `buildBundle` wrote. */
   bundleFile: string
   /** The bundle's export that handles the events. */
-  handler: 'watch' | 'request'
+  handler: 'watch' | 'request' | 'selfTest' | 'widget'
   /** The function's own variables; they win over the ones set here. */
   environment: Record<string, string>
   /** An invocation is killed after this long. */

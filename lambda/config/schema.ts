@@ -5,40 +5,8 @@
  * end up in the JSON Schema, where editors show them, and in the mend for a key that is missing.
  */
 import * as v from 'valibot'
-
-/** Names of pairs and servers: they stand in the ledger, in SQL and in metric dimensions. */
-const nameMend = 'use 1 to 32 lower-case letters, digits and hyphens'
-const name = (description: string) =>
-  v.pipe(v.string(nameMend), v.regex(/^[a-z0-9-]{1,32}$/, nameMend), v.description(description))
-
-/** A text that may not be empty. */
-const text = (description: string) => {
-  const mend = `give a text: ${lowerFirst(description)}`
-  return v.pipe(v.string(mend), v.minLength(1, mend), v.maxLength(2048, mend), v.description(description))
-}
-
-const matching = (pattern: RegExp, mend: string, description: string) =>
-  v.pipe(v.string(mend), v.regex(pattern, mend), v.description(description))
-
-const whole = (unit: string, least: number, most: number, description: string) => {
-  const mend = `give a whole number from ${least} to ${most} (${unit})`
-  return v.pipe(
-    v.number(mend),
-    v.integer(mend),
-    v.minValue(least, mend),
-    v.maxValue(most, mend),
-    v.description(description),
-  )
-}
-
-const oneOf = <const T extends readonly string[]>(values: T, description: string) =>
-  v.pipe(
-    v.picklist(values, `use ${values.map((value) => `"${value}"`).join(' or ')}`),
-    v.description(description),
-  )
-
-/** The mend wherever something else stands in the place of an object. */
-export const objectMend = 'give an object in braces, { "key": ... }'
+import { alerts, deployment, keyArn, network } from './deployment-schema.ts'
+import { matching, name, objectMend, oneOf, text, whole } from './value-checks.ts'
 
 const hostPattern = /^[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?$|^::[0-9a-f]*$/
 const hostMend = 'give one IP address or host name, without port, blanks or a trailing dot'
@@ -73,6 +41,11 @@ const credentials = v.pipe(
       ),
       passwordEnv: v.exactOptional(
         matching(variablePattern, variableMend, 'Environment variable that holds the password'),
+      ),
+      kmsKeyArn: v.exactOptional(
+        keyArn(
+          "ARN of the KMS key that the secret is encrypted with, where it is not the account's default key",
+        ),
       ),
     },
     objectMend,
@@ -252,20 +225,6 @@ const pair = v.pipe(
   v.description('One pair of servers that replicate from each other'),
 )
 
-const alerts = v.pipe(
-  v.strictObject(
-    {
-      topicArn: matching(
-        /^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}$/,
-        'give the ARN of a standard SNS topic, like "arn:aws:sns:eu-west-1:123456789012:hotspare"',
-        'ARN of the SNS topic that alerts go to',
-      ),
-    },
-    objectMend,
-  ),
-  v.description('Who is told'),
-)
-
 export const configurationSchema = v.pipe(
   v.strictObject(
     {
@@ -276,6 +235,8 @@ export const configurationSchema = v.pipe(
         v.description('The pairs to watch, by name'),
       ),
       alerts: v.exactOptional(alerts),
+      network: v.exactOptional(network),
+      deployment: v.optional(deployment, {}),
     },
     objectMend,
   ),
@@ -284,12 +245,8 @@ export const configurationSchema = v.pipe(
 )
 
 /** Schemas whose keys depend on each other, for the generator of the JSON Schema. */
-export const dependentSchemas = { credentials, tls }
+export const dependentSchemas = { credentials, tls, alerts }
 
 /** The file's content with all defaults filled in. */
 export type ConfigurationContent = v.InferOutput<typeof configurationSchema>
 export type PairContent = v.InferOutput<typeof pair>
-
-function lowerFirst(sentence: string): string {
-  return sentence.charAt(0).toLowerCase() + sentence.slice(1)
-}

@@ -7,7 +7,8 @@
 import * as v from 'valibot'
 import { nearest } from './nearest.ts'
 import { asksForPassword, type Problem, showValue } from './problem.ts'
-import { configurationSchema, objectMend } from './schema.ts'
+import { configurationSchema } from './schema.ts'
+import { objectMend } from './value-checks.ts'
 
 type Schema = v.GenericSchema
 

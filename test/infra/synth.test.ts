@@ -55,19 +55,16 @@ function synth(configurationFile: string): Promise<Synth> {
   })
 }
 
-test('a right configuration gives a template and one asset', async () => {
+test('a right configuration gives a template, the functions’ asset, and the one of the CDK’s own provider', async () => {
   const { code, stderr, output } = await synth(example.write())
   expect(stderr).not.toMatch(/error/i)
   expect(code).toBe(0)
   const files = readdirSync(output)
   expect(files).toContain('Hotspare.template.json')
   const assets = files.filter((name) => name.startsWith('asset.'))
-  expect(assets).toHaveLength(1)
-  expect(readdirSync(join(output, assets[0] ?? '')).sort()).toEqual([
-    'hotspare.json',
-    'index.mjs',
-    'orders.ca.pem',
-  ])
+  expect(assets).toHaveLength(2)
+  const contents = assets.map((name) => readdirSync(join(output, name)).sort().join(' '))
+  expect(contents).toContain('hotspare.json index.mjs orders.ca.pem')
 })
 
 const wrong: readonly [what: string, spoil: Spoil, path: string, value: string, mend: string][] = [
@@ -79,6 +76,20 @@ const wrong: readonly [what: string, spoil: Spoil, path: string, value: string, 
     'pairs.orders.detection.probeTimoutMs',
     'unknown key "probeTimoutMs"',
     'did you mean "probeTimeoutMs"?',
+  ],
+  [
+    'subnets in a single zone',
+    (content) => {
+      content.network = {
+        reach: 'nat',
+        vpcId: 'vpc-0123456789abcdef0',
+        subnets: { 'subnet-0aaaaaaaaaaaaaaaa': 'eu-west-1a', 'subnet-0bbbbbbbbbbbbbbbb': 'eu-west-1a' },
+        securityGroupIds: ['sg-0123456789abcdef0'],
+      }
+    },
+    'network.subnets',
+    '"eu-west-1a"',
+    'give subnets in at least two zones',
   ],
   [
     'credentials that only a host has',
