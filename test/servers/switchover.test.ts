@@ -4,6 +4,10 @@ import { playSwitchover } from '../../lab/switchover-story.ts'
 import { eventually, flips, isOpen, ledgerOf, onStage, situation, timesDone } from './on-stage.ts'
 import { answerOf, expectSettled, longestGapMs, onScene, when } from './switching.ts'
 
+const SEMI_SYNC = {
+  pair: { options: { plugin_load_add: 'semisync_source.so;semisync_replica.so' } },
+}
+
 describe('done', () => {
   it('M7, R11, T27: there and back under load: nothing is lost, both servers are the same', async () => {
     await onStage({}, async (stage) => {
@@ -55,6 +59,40 @@ describe('done', () => {
       )
       expect(rows.map(({ token }) => token).sort()).toEqual([...written].sort())
       await expectSettled(scene, 'bob')
+    })
+  })
+
+  it('T13, T38: with semi-sync on: the close does not hang, nor does the first commit on the new writer', async () => {
+    await onScene(SEMI_SYNC, async (scene) => {
+      const { pair } = scene.stage
+      for (const server of pair.servers) {
+        for (const variable of ['source_enabled', 'replica_enabled'])
+          await server.query(`SET GLOBAL rpl_semi_sync_${variable} = ON`)
+        // A receiver says at its start whether it acknowledges.
+        await server.query('STOP REPLICA IO_THREAD')
+        await server.query('START REPLICA IO_THREAD')
+      }
+      const acknowledging = async (server: (typeof pair.servers)[number]) => {
+        const [row] = await server.query<{ Value: string }>(`SHOW STATUS LIKE 'Rpl_semi_sync_source_clients'`)
+        return row?.Value === '1'
+      }
+      for (const server of pair.servers)
+        await eventually(`${server.name} has an acknowledger`, () => acknowledging(server))
+      for (const to of ['bob', 'alice'] as const) {
+        const since = performance.now()
+        const answer = await scene.ask({ to, waitForQuietMs: 30_000 })
+        expect(answer, JSON.stringify(answer)).toMatchObject({ ok: true, situation: 'switched-over' })
+        const first = () => scene.knockers[to].acknowledgedAtMs.find((atMs) => atMs > since)
+        await eventually('it takes writes', () => first() !== undefined)
+        const last = scene.knockers[to === 'bob' ? 'alice' : 'bob'].acknowledgedAtMs.at(-1)
+        // The acknowledgement's time-out is ten seconds.
+        expect((first() ?? 0) - (last ?? 0)).toBeLessThan(5000)
+        const [waits] = await (to === 'bob' ? pair.bob : pair.alice).query<{ on: number }>(
+          'SELECT @@global.rpl_semi_sync_source_enabled AS `on`',
+        )
+        expect(waits?.on).toBe(1)
+      }
+      await expectSettled(scene, 'alice')
     })
   })
 

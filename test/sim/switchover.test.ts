@@ -4,14 +4,14 @@
  * undone.
  */
 import { describe, expect, test } from 'vitest'
-import { TABLES } from '../../lambda/core/decide.ts'
+import { decide, TABLES } from '../../lambda/core/decide.ts'
 import { subtract } from '../../lambda/core/gtid-set.ts'
 import { formatLedger } from '../../lambda/core/ledger.ts'
 import type { Policy } from '../../lambda/core/policy.ts'
 import type { Row } from '../../lambda/core/situation.ts'
 import type { Obstacle, PlannedSwitchover, SemiSync, ServerEvent } from '../../lambda/core/world.ts'
 import { BEGINNING, firstLedger, POLICY } from './healthy.ts'
-import { commit, type Event, type How } from './pair.ts'
+import { commit, type Decide, type Event, type How } from './pair.ts'
 import { ADDRESSES, invocationOf, NAMES, type Name, type SimServer, UUIDS } from './state.ts'
 import { Story, situationsReached } from './story.ts'
 
@@ -377,6 +377,44 @@ describe('it is refused while writes flow, and nothing is changed', () => {
     expect(story.ledger.claim).toBeNull()
     answered(set(story, 'alice', { obstacles: [] }))
     expect(story.code('r1')).toBe('switched-over')
+  })
+
+  /** Under semi-sync a transaction is on the spare before the writer has committed it: its last one is hidden in looks. */
+  function uncommitted(): { story: Story; commit: () => void } {
+    let hidden = `${UUIDS.alice}:15-100`
+    const deciding: Decide = (memory, world, now, tables) => {
+      const { alice } = world.servers
+      if (alice?.answer == null) return decide(memory, world, now, tables)
+      const answer = { ...alice.answer, executed: subtract(alice.answer.executed, hidden) }
+      const servers = { ...world.servers, alice: { ...alice, answer } }
+      return decide(memory, { ...world, servers }, now, tables)
+    }
+    const story = new Story({ deciding }).start('w1')
+    for (let second = 0; second < 4; second++) story.turn('w1', 1000).commit('alice').wait(10)
+    return {
+      story: story.turn('w1', 0),
+      commit: () => {
+        hidden = ''
+      },
+    }
+  }
+
+  test('T13: what the writer is about to commit, and the spare has already, is waited for', () => {
+    const { story, commit: committed } = uncommitted()
+    story.commit('alice').ask('r1')
+    for (let turn = 0; turn < 5; turn++) story.turn('r1', 50)
+    expect(story.code('r1')).toBe('switchover-checking')
+    committed()
+    expect(answered(story).code('r1')).toBe('switched-over')
+    expectNothingLost(story)
+  })
+
+  test('T13: and if it never does, nothing is closed', () => {
+    const { story } = uncommitted()
+    story.ask('r1').until('sweeping', 'r1').commit('alice')
+    story.until('switchover-rechecking', 'r1').until('switchover-bad-moment', 'r1', 400, 50)
+    expect(answered(story).code('r1')).toBe('switchover-given-up')
+    expect(story.openServers).toEqual(['alice'])
   })
 
   test('what could not be looked at is looked at again before the closing', () => {

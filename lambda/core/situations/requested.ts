@@ -2,7 +2,8 @@
  * A person has asked for a switchover and no claim of ours stands: is it done already, may it begin, and what stands against it?
  * Everything here happens while writes flow.
  */
-import { type Assessment, duration, isOpen } from '../assessment.ts'
+import { type Assessment, duration, isOpen, lostByWriter } from '../assessment.ts'
+import { count } from '../gtid-set.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
 import { claimLengthMs, planned } from '../switchover.ts'
@@ -113,7 +114,9 @@ const beginning: readonly Row[] = [
     severity: 'info',
     when: undecided,
     because: (a) =>
-      `Whether ${a.named.name} can hand over to ${a.spare.name} is being checked while writes flow.`,
+      lostByWriter(a) === ''
+        ? `Whether ${a.named.name} can hand over to ${a.spare.name} is being checked while writes flow.`
+        : `${a.spare.name} has ${count(lostByWriter(a))} transactions of ${a.named.name} that ${a.named.name} has not committed yet, or has lost: it is looked again.`,
     afterMs: 50,
   },
   {

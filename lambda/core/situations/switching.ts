@@ -124,8 +124,9 @@ const open: readonly Row[] = [
   {
     code: 'switchover-bad-moment',
     severity: 'warning',
-    when: (a) => beforeClosing(a) && reasonAgainst(a) !== null,
-    because: (a) => `${reasonAgainst(a)?.because(a)} Nothing was closed: the claim is released.`,
+    when: (a) => beforeClosing(a) && (reasonAgainst(a) !== null || stillUndecided(a)),
+    because: (a) =>
+      `${reasonAgainst(a)?.because(a) ?? 'No switchover: whether it can work could not be found out.'} Nothing was closed: the claim is released.`,
     step: release,
     givesUp: true,
   },
@@ -331,6 +332,12 @@ function unprepared(a: Assessment): Assessment['named'] | undefined {
   if (reached[a.spare.name] !== 'opening') return a.spare
   return reached[a.named.name] === undefined ? a.named : undefined
 }
+
+/** Nothing renews the claim while it is looked again and again; that doesn't go on until it has run out. */
+function stillUndecided(a: Assessment): boolean {
+  return undecided(a) && (mine(a)?.remainingMs ?? 0) < claimNeededMs(a.policy) - UNDECIDED_MS
+}
+const UNDECIDED_MS = 5000
 
 function applierWorks(a: Assessment): boolean {
   const channel = a.spare.answer?.channel

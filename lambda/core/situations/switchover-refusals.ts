@@ -8,12 +8,14 @@
 import {
   type Assessment,
   duration,
+  errantOnSpare,
   isClosed,
   isOpen,
+  lackedBySpare,
+  lostByWriter,
   onHold,
   paused,
   type Side,
-  spareClean,
   waived,
 } from '../assessment.ts'
 import { count } from '../gtid-set.ts'
@@ -133,7 +135,7 @@ const ofReplication: readonly Refusal[] = [
     advice: (a) => `START REPLICA on ${a.named.name}, and mend what keeps it from connecting.`,
   }),
   refusal('switchover-diverged', never, {
-    when: (a) => (a.memory.comparison?.looks ?? 0) >= 2 && !spareClean(a),
+    when: (a) => errantOnSpare(a) !== '' || lackedBySpare(a) !== '',
     why: (a) =>
       `${a.spare.name} has ${count(a.memory.comparison?.alone ?? '')} transactions that ${a.named.name} lacks, and lacks ${count(a.memory.comparison?.lacks ?? '')} of its own`,
     advice: (a) => `A watch holds ${a.spare.name} and lists them in a message.`,
@@ -221,7 +223,9 @@ export function reasonAgainst(a: Assessment): Refusal | null {
 export function undecided(a: Assessment): boolean {
   if (!bothAnswer(a)) return true
   const unproven = !keepsUp(a) && !waived(a, 'switchover-lagging')
-  return unproven || (a.memory.comparison?.looks ?? 0) < 2 || obstacles(a) === null
+  // Under semi-sync the spare may have what the writer is about to commit; a writer that lost something looks the same.
+  const ahead = lostByWriter(a) !== ''
+  return unproven || ahead || (a.memory.comparison?.looks ?? 0) < 2 || obstacles(a) === null
 }
 
 /** It may still be waited for a better moment. */
