@@ -9,6 +9,7 @@ import { defineConfig } from 'vitest/config'
 
 const realServers = ['test/servers/**/*.test.ts', 'test/lab/pair*.test.ts']
 const longTests = 'test/**/*.long.test.ts'
+const scenarios = 'test/servers/scenarios/*.long.test.ts'
 const deployTests = 'test/deploy/**/*.test.ts'
 const setupFiles = ['test/end-on-signal.ts']
 
@@ -46,11 +47,24 @@ export default defineConfig({
         test: {
           name: 'long',
           include: [longTests],
+          exclude: [scenarios],
           setupFiles,
           testTimeout: 600_000,
           hookTimeout: 120_000,
           maxWorkers: 1,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        // Two files at a time all the same: what these wait for has deadlines of many seconds, and there are many of them.
+        test: {
+          name: 'scenarios',
+          include: [scenarios],
+          setupFiles,
+          testTimeout: 600_000,
+          hookTimeout: 120_000,
+          maxWorkers: 2,
+          sequence: { groupOrder: 3 },
         },
       },
       {
@@ -61,7 +75,7 @@ export default defineConfig({
           testTimeout: 300_000,
           hookTimeout: 300_000,
           maxWorkers: 1,
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 4 },
         },
       },
     ],

@@ -20,6 +20,7 @@ const projectDir = join(import.meta.dirname, '..')
 const suites = {
   quick: { limitMs: 12 * 60_000, projects: ['plain', 'servers'], withChecks: true },
   long: { limitMs: 30 * 60_000, projects: ['long'], withChecks: false },
+  scenarios: { limitMs: 40 * 60_000, projects: ['scenarios'], withChecks: false },
   deploy: { limitMs: 15 * 60_000, projects: ['deploy'], withChecks: false },
 }
 
@@ -84,7 +85,7 @@ async function endTests(): Promise<void> {
 async function main(): Promise<number> {
   const name = process.argv[2] ?? ''
   if (!Object.hasOwn(suites, name)) {
-    process.stderr.write('Usage: node tools/run.mjs tools/test.ts quick|long|deploy\n')
+    process.stderr.write('Usage: node tools/run.mjs tools/test.ts quick|long|scenarios|deploy\n')
     return 2
   }
   const suite = suites[name as keyof typeof suites]

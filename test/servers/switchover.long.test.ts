@@ -8,20 +8,29 @@ import type { Stage } from '../../lab/stage.ts'
 import { playSwitchover } from '../../lab/switchover-story.ts'
 import { eventually, flips, ledgerOf, looks, onStage, startWatch } from './on-stage.ts'
 import { expectSettled, onScene, type Scene, when } from './switching.ts'
+import { switchovers, switchoversOfMysql, thereAndBack } from './switchover.ts'
+
+const FAMILIES = ['mysql', 'mariadb'] as const
 
 /** Long enough for a switchover's claim to be watched for its whole length and for what follows. */
 const TAKEN_OVER_MS = 60_000
 
-it('M7, T27: twenty switchovers under load: every acknowledged row is on both servers, which are the same', async () => {
-  await onStage({}, async (stage) => {
-    const verdict = await playSwitchover(stage, { swaps: 20, applications: 6, everyMs: 4, restMs: 500 })
-    process.stdout.write(`${JSON.stringify(verdict)}\n`)
-    expect(verdict.failures).toEqual([])
-    expect(verdict).toMatchObject({ lostRows: 0, checksumsEqual: true })
-    expect(flips(stage)).toBe(20)
-    for (const { writeBlockMs } of verdict.swaps) expect(writeBlockMs).toBeLessThan(5000)
-  })
-})
+switchoversOfMysql()
+thereAndBack('mariadb')
+for (const family of FAMILIES) switchovers(family)
+
+it.each(FAMILIES)(
+  'M7, T27: twenty switchovers under load: nothing is lost, both servers are the same, %s',
+  async (family) => {
+    await onStage({ family }, async (stage) => {
+      const verdict = await playSwitchover(stage, { swaps: 20, applications: 6, everyMs: 4, restMs: 500 })
+      expect(verdict.failures).toEqual([])
+      expect(verdict).toMatchObject({ lostRows: 0, checksumsEqual: true })
+      expect(flips(stage)).toBe(20)
+      for (const { writeBlockMs } of verdict.swaps) expect(writeBlockMs).toBeLessThan(5000)
+    })
+  },
+)
 
 /** Keeps the spare from applying a row, so that it lacks something for as long as `during` takes. */
 async function whileBehind({ stage }: Scene, during: () => Promise<void>): Promise<void> {
@@ -61,11 +70,11 @@ const DEATHS: Readonly<Record<string, Death>> = {
   'the move': { at: ({ situation }) => situation === 'recording-takeover', writer: 'bob' },
 }
 
-describe('M6, M7, T14: killed -9', () => {
+describe.each(FAMILIES)('M6, M7, T14: killed -9, %s', (family) => {
   it.each(Object.keys(DEATHS))('after %s: a watch finishes it or undoes it', async (name) => {
     const death = DEATHS[name]
     if (death === undefined) throw new Error(name)
-    await onScene({ configuration: { switchover: { writeBlockMs: 3000 } } }, async (scene) => {
+    await onScene({ family, configuration: { switchover: { writeBlockMs: 3000 } } }, async (scene) => {
       const { faults } = scene.stage.aws.route53
       const play = async () => {
         const request = scene.send({ force: ['switchover-lagging'], waitForQuietMs: 60_000 })
@@ -110,34 +119,39 @@ const CUTS: Readonly<Record<string, (stage: Stage, cut: boolean) => void>> = {
 }
 const MOMENTS = ['sweeping', 'switchover-closing', 'switchover-opening', 'moving'] as const
 
-describe.each(Object.keys(CUTS))('M7: the network between %s breaks for two seconds', (between) => {
-  it.each(MOMENTS)('at %s', async (moment) => {
-    await onScene({ pair: { proxies: true } }, async (scene) => {
-      const request = scene.send({ waitForQuietMs: 60_000 })
-      let cutAtMs = Number.POSITIVE_INFINITY
-      when(
-        request,
-        ({ situation }) => situation === moment,
-        () => {
-          CUTS[between]?.(scene.stage, true)
-          cutAtMs = performance.now()
-        },
-      )
-      await eventually('it is cut', () => performance.now() > cutAtMs, TAKEN_OVER_MS)
-      await eventually('two seconds have passed', () => performance.now() > cutAtMs + 2000)
-      CUTS[between]?.(scene.stage, false)
-      const { result, error } = await request.finished
-      expect(error).toBeUndefined()
-      const second = await startWatch(scene.stage, null, { name: 'second' })
-      await eventually('the claim is gone', () => ledgerOf(scene.stage).claim === null, TAKEN_OVER_MS)
-      await eventually(
-        'a watch is content',
-        () => looks(second).at(-1)?.situation === 'healthy',
-        TAKEN_OVER_MS,
-      )
-      const { writer } = ledgerOf(scene.stage)
-      expect((result as { ok: boolean }).ok, JSON.stringify(result)).toBe(writer === 'bob')
-      await expectSettled(scene, writer as 'alice' | 'bob')
+const cutsOf = FAMILIES.flatMap((family) => Object.keys(CUTS).map((between) => ({ family, between })))
+
+describe.each(cutsOf)(
+  'M7: the network between $between breaks for two seconds, $family',
+  ({ family, between }) => {
+    it.each(MOMENTS)('at %s', async (moment) => {
+      await onScene({ family, pair: { proxies: true } }, async (scene) => {
+        const request = scene.send({ waitForQuietMs: 60_000 })
+        let cutAtMs = Number.POSITIVE_INFINITY
+        when(
+          request,
+          ({ situation }) => situation === moment,
+          () => {
+            CUTS[between]?.(scene.stage, true)
+            cutAtMs = performance.now()
+          },
+        )
+        await eventually('it is cut', () => performance.now() > cutAtMs, TAKEN_OVER_MS)
+        await eventually('two seconds have passed', () => performance.now() > cutAtMs + 2000)
+        CUTS[between]?.(scene.stage, false)
+        const { result, error } = await request.finished
+        expect(error).toBeUndefined()
+        const second = await startWatch(scene.stage, null, { name: 'second' })
+        await eventually('the claim is gone', () => ledgerOf(scene.stage).claim === null, TAKEN_OVER_MS)
+        await eventually(
+          'a watch is content',
+          () => looks(second).at(-1)?.situation === 'healthy',
+          TAKEN_OVER_MS,
+        )
+        const { writer } = ledgerOf(scene.stage)
+        expect((result as { ok: boolean }).ok, JSON.stringify(result)).toBe(writer === 'bob')
+        await expectSettled(scene, writer as 'alice' | 'bob')
+      })
     })
-  })
-})
+  },
+)

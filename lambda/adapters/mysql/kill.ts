@@ -37,6 +37,18 @@ export async function clientSessions(session: Session, dialect: Dialect): Promis
   return rows.map((row) => numberOf(row, 'id'))
 }
 
+/**
+ * Ids of our own sessions whose commit waits for a replica's acknowledgement: it is in the binary log and only its answer is missing, but
+ * a close would wait with it for as long (T13). Unlike one that waits for disk space, it can be ended without harm.
+ */
+export async function unacknowledgedBeats(session: Session, dialect: Dialect): Promise<number[]> {
+  const { rows } = await session.query(
+    `SELECT id FROM ${dialect.sessions.table}
+      WHERE account = ${ourAccount} AND id <> CONNECTION_ID() AND state LIKE '%semi-sync ACK%'`,
+  )
+  return rows.map((row) => numberOf(row, 'id'))
+}
+
 export async function killOthers(context: StepContext, ids: readonly number[]): Promise<StepEnd> {
   const strangers = ids.filter((id) => !context.isLive(id))
   context.changes()

@@ -18,7 +18,7 @@ import { settledWithin } from './deadline.ts'
 import { detach } from './detach.ts'
 import { channelParameters } from './dialect.ts'
 import { startEvents, stopEvents } from './events.ts'
-import { clientSessions, killOthers, killSessions } from './kill.ts'
+import { clientSessions, killOthers, killSessions, unacknowledgedBeats } from './kill.ts'
 import { applierOf, receiverOf } from './look.ts'
 import { openStatement, recordTakeover } from './statements.ts'
 import { replicationStatus, type StepContext, type StepEnd } from './step-context.ts'
@@ -65,6 +65,7 @@ async function closeServer(context: StepContext, step: CloseStep): Promise<StepE
   await control.query(`SET SESSION lock_wait_timeout = ${step.lockWaitSeconds}`)
   // A session that is told to end gives its locks back, so this may be what lets the close through; it changes no state.
   if (step.killFirst) await killSessions(control, await clientSessions(control, dialect))
+  await killSessions(control, await unacknowledgedBeats(control, dialect))
   context.changes()
   try {
     await control.query(dialect.close)
