@@ -7,11 +7,12 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { type Acknowledged, type Application, startApplication } from './application.ts'
 import { openConnection } from './database/connection.ts'
 import type { DatabaseServer } from './database/database-server.ts'
+import { prepareDeath, type Scenario } from './death.ts'
 import type { Invocation, LogLine } from './lambda/invocation.ts'
 import { type LookLine, lookOf, messageOf } from './log-line.ts'
 import { PAIR, type Stage, WRITER_NAME } from './stage.ts'
 
-export type Scenario = 'crash' | 'freeze'
+export type { Scenario } from './death.ts'
 
 export interface Verdict {
   readonly ok: boolean
@@ -47,17 +48,25 @@ export interface StoryOptions {
   readonly warmUpMs?: number
   /** How long the frozen writer sleeps. */
   readonly frozenMs?: number
+  /** How long the spare may take to be open and found; default 30,000 ms, for a spare that has much to apply 90,000. */
+  readonly timeoutMs?: number
+  /** Called with the watch as soon as its process exists. */
+  readonly onWatching?: (watching: Invocation) => void
 }
 
 const FAILOVER_TIMEOUT_MS = 30_000
+const BACKLOG_TIMEOUT_MS = 90_000
 
 /** Plays one failover from alice to bob on a fresh stage. Throws only if the stage itself breaks; a bad outcome is in `failures`. */
 export async function playFailover(stage: Stage, options: StoryOptions): Promise<Verdict> {
   const tell = options.tell ?? (() => undefined)
+  const timeoutMs =
+    options.timeoutMs ?? (options.scenario === 'backlog' ? BACKLOG_TIMEOUT_MS : FAILOVER_TIMEOUT_MS)
   const { pair } = stage
   const old = { server: pair.alice, host: pair.hostFor('application', pair.alice) }
   const spare = { server: pair.bob, host: pair.hostFor('application', pair.bob) }
   const watching = stage.watcher().start({ action: 'watch', pair: PAIR })
+  options.onWatching?.(watching)
   narrate(watching, tell)
   await watching.waitForLog((line) => lookOf(line)?.situation === 'healthy', FAILOVER_TIMEOUT_MS)
   const apps = startApplications(stage, options.scenario, old.host)
@@ -65,14 +74,17 @@ export async function playFailover(stage: Stage, options: StoryOptions): Promise
     await apps.byName.firstFrom(old.host, 0, 10_000)
     tell(`An application writes a row every 10 ms through ${WRITER_NAME}.`)
     await pause(options.warmUpMs ?? 3000)
+    const death = await prepareDeath(pair, options.scenario)
     const sentry = options.scenario === 'freeze' ? await watchOpen(stage, old.server) : null
     const diedAtMs = performance.now()
     const diedWallMs = Date.now()
-    tell(options.scenario === 'crash' ? 'kill -9 the writer, alice.' : 'Freeze the writer, alice (SIGSTOP).')
-    const dying = options.scenario === 'crash' ? old.server.kill() : old.server.freeze()
-    const writable = firstCommit(stage, spare.server)
+    tell(death.words)
+    const dying = death.begin()
+    const writable = firstCommit(stage, spare.server, timeoutMs)
+    // Awaited only after the record has moved; what went wrong is told then.
+    writable.catch(() => undefined)
     await dying
-    const moved = await watching.waitForLog((line) => reached(line, 'moved'), FAILOVER_TIMEOUT_MS)
+    const moved = await watching.waitForLog((line) => reached(line, 'moved'), timeoutMs)
     const writableMs = (await writable) - diedAtMs
     const through = await apps.byName.firstFrom(spare.host, diedAtMs, FAILOVER_TIMEOUT_MS)
     tell(
@@ -112,7 +124,7 @@ export async function playFailover(stage: Stage, options: StoryOptions): Promise
       acceptedAfterWake: wake.acceptedAfterWake,
       doubleOpenMs: wake.doubleOpenMs,
     }
-    const failures = judge(stage, verdict)
+    const failures = [...judge(stage, verdict), ...(await death.missing())]
     return { ok: failures.length === 0, ...verdict, failures }
   } finally {
     await apps.stop()
@@ -147,11 +159,11 @@ function startApplications(stage: Stage, scenario: Scenario, oldHost: string): A
 }
 
 /** Tries to write on this server, over and over, on fresh statements; resolves with the moment of the first commit. */
-async function firstCommit(stage: Stage, server: DatabaseServer): Promise<number> {
+async function firstCommit(stage: Stage, server: DatabaseServer, timeoutMs: number): Promise<number> {
   const { application, port, caFile } = stage.pair
   const host = stage.pair.hostFor('application', server)
   const prober = await openConnection({ ...application, host, port, caFile }, 5000)
-  const endsAtMs = performance.now() + FAILOVER_TIMEOUT_MS
+  const endsAtMs = performance.now() + timeoutMs
   try {
     for (let attempt = 1; performance.now() < endsAtMs; attempt++) {
       try {
@@ -161,7 +173,7 @@ async function firstCommit(stage: Stage, server: DatabaseServer): Promise<number
         await pause(2)
       }
     }
-    throw new Error(`${server.name} took no write within ${FAILOVER_TIMEOUT_MS} ms`)
+    throw new Error(`${server.name} took no write within ${timeoutMs} ms`)
   } finally {
     prober.close()
   }

@@ -1,4 +1,6 @@
-/** The deaths on MariaDB that failover.test.ts leaves out. */
-import { moreDeaths } from './failover.ts'
+/** The deaths on MariaDB that failover.test.ts leaves out, and a failover without the rights for events on both. */
+import { moreDeaths, withoutEventRights } from './failover.ts'
 
 moreDeaths('mariadb')
+withoutEventRights('mysql')
+withoutEventRights('mariadb')

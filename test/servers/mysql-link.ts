@@ -28,7 +28,6 @@ interface Words {
   gtid(uuid: string, number: number): string
   readonly skipsReplicaStart: boolean | null
   readonly semiSyncAtFirst: unknown
-  readonly semiSync: { readonly on: readonly string[]; readonly unload: string }
   /** How another invocation's session is listed. */
   whoIs(who: string): string
   readonly administratorsWrite: boolean
@@ -44,13 +43,6 @@ const DIFFERENCES: Readonly<Record<Family, Words>> = {
     gtid: (uuid, number) => `${uuid}:${number}`,
     skipsReplicaStart: true,
     semiSyncAtFirst: null,
-    semiSync: {
-      on: [
-        "INSTALL PLUGIN rpl_semi_sync_source SONAME 'semisync_source.so'",
-        'SET GLOBAL rpl_semi_sync_source_enabled = 1',
-      ],
-      unload: 'UNINSTALL PLUGIN rpl_semi_sync_source',
-    },
     whoIs: (who) => who,
     administratorsWrite: false,
     knowsAbsent: false,
@@ -61,10 +53,6 @@ const DIFFERENCES: Readonly<Record<Family, Words>> = {
     gtid: (uuid, number) => `0-${uuid}-${number}`,
     skipsReplicaStart: null,
     semiSyncAtFirst: { sourceWaits: false },
-    semiSync: {
-      on: ['SET GLOBAL rpl_semi_sync_master_enabled = 1'],
-      unload: 'SET GLOBAL rpl_semi_sync_master_enabled = 0',
-    },
     // It lists no attributes of sessions.
     whoIs: () => '',
     administratorsWrite: true,
@@ -586,7 +574,7 @@ export function linkSuite(family: Family): void {
 
   test('semi-synchronous waiting is seen and switched off', async () => {
     expect((await perform(linkTo(pair.alice), 'stop-waiting', {})).outcome).toBe('done')
-    for (const statement of words.semiSync.on) await pair.alice.query(statement)
+    for (const statement of WORDS[family].waiting.on) await pair.alice.query(statement)
     try {
       const link = linkTo(pair.alice)
       expect((await answerOf(link)).semiSync).toEqual({
@@ -600,7 +588,7 @@ export function linkSuite(family: Family): void {
       expect((await perform(link, 'stop-waiting', {})).outcome).toBe('done')
       expect((await answerOf(link)).semiSync).toMatchObject({ sourceWaits: false })
     } finally {
-      await pair.alice.query(words.semiSync.unload)
+      await pair.alice.query(WORDS[family].waiting.off)
     }
   })
 

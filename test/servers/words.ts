@@ -153,6 +153,8 @@ interface Words {
   readonly strayOrder: RegExp
   /** What a SELECT ends with that takes shared locks at once or fails; a closed server allows it. */
   readonly shareNowait: string
+  /** A source alone that waits for replicas, though none would answer; and back to where it was. */
+  readonly waiting: { readonly on: readonly string[]; readonly off: string }
   /** On a closed server; for applications it stays closed. */
   readonly letRootWrite: readonly string[]
   readonly showBinlogStatus: string
@@ -173,6 +175,13 @@ export const WORDS: Readonly<Record<Family, Words>> = {
     extracts: /mysqlbinlog --include-gtids=/,
     strayOrder: /[0-9a-f-]{36}:\d+ {2}shop\.orders/,
     shareNowait: 'FOR SHARE NOWAIT',
+    waiting: {
+      on: [
+        "INSTALL PLUGIN rpl_semi_sync_source SONAME 'semisync_source.so'",
+        'SET GLOBAL rpl_semi_sync_source_enabled = 1',
+      ],
+      off: 'UNINSTALL PLUGIN rpl_semi_sync_source',
+    },
     letRootWrite: ['SET GLOBAL super_read_only = 0'],
     showBinlogStatus: 'SHOW BINARY LOG STATUS',
     delayApplier: 'CHANGE REPLICATION SOURCE TO SOURCE_DELAY = ?',
@@ -189,6 +198,10 @@ export const WORDS: Readonly<Record<Family, Words>> = {
     extracts: /mariadb-binlog --start-position=0-\d-\d+ --stop-position=/,
     strayOrder: /0-1-\d+ {2}shop\.orders/,
     shareNowait: 'LOCK IN SHARE MODE NOWAIT',
+    waiting: {
+      on: ['SET GLOBAL rpl_semi_sync_master_enabled = 1'],
+      off: 'SET GLOBAL rpl_semi_sync_master_enabled = 0',
+    },
     // root has READ ONLY ADMIN.
     letRootWrite: [],
     showBinlogStatus: 'SHOW BINLOG STATUS',

@@ -2,7 +2,7 @@
 import { expect } from 'vitest'
 import { lookOf, messageOf } from '../../../lab/log-line.ts'
 import type { Stage } from '../../../lab/stage.ts'
-import { eventually, ledgerOf, looks, type looks, recordOf, situation, startWatch, timesDone } from '../on-stage.ts'
+import { eventually, ledgerOf, looks, recordOf, situation, startWatch, timesDone } from '../on-stage.ts'
 import { playScenarios } from './play.ts'
 import { failedOver, nothingOpened, settlesAs, told } from './scene.ts'
 

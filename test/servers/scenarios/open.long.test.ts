@@ -85,12 +85,12 @@ playScenarios('open', {
     await situation(watch, 'unnamed-open-unconfirmed')
     const readings = stage.aws.route53.counts.listCalls
     await eventually('it has tried to read again', () => stage.aws.route53.counts.listCalls > readings + 2)
+    expect(await told(stage, 'second-server-open')).toContain('SET GLOBAL')
     expect(await bob.isOpen()).toBe(true)
     stage.aws.route53.faults.outage = 'none'
     await eventually('bob is closed', async () => !(await bob.isOpen()))
     await settlesAs(watch, 'healthy')
     expect(await alice.isOpen()).toBe(true)
-    await told(stage, 'second-server-open')
     await nothingOpened(stage)
   },
 
@@ -311,6 +311,7 @@ playScenarios('open', {
       const commit = client.connection.query(`INSERT INTO shop.orders (token) VALUES ('waiting')`)
       commit.catch(() => undefined)
       await eventually('a commit waits', async () => (await semiSyncCounters(alice)).waiting > 0)
+      await eventually('so does our own heartbeat', () => heartbeatWaits(alice))
       alice.freeze()
       expect(await firstWrite(stage, bob), 'milliseconds of the first write').toBeLessThan(5000)
       await failedOver(stage)
@@ -382,6 +383,13 @@ playScenarios('open', {
     expect(await ticksOf(alice, alice)).toBe(ticks)
   },
 })
+
+async function heartbeatWaits(writer: Server): Promise<boolean> {
+  const rows = await writer.query(
+    `SELECT ID FROM information_schema.PROCESSLIST WHERE INFO LIKE 'UPDATE hotspare.heartbeat%' AND TIME > 0`,
+  )
+  return rows.length > 0
+}
 
 const LOSSLESS = 'every commit that an application was told of is here'
 

@@ -324,6 +324,7 @@ playScenarios('spare', {
 async function bothStopped(stage: Stage): Promise<void> {
   const { bob } = stage.pair
   const watch = await startWatch(stage)
+  await heartbeatSinceItsStart(stage)
   watch.kill()
   await bob.query('STOP REPLICA SQL_THREAD')
   await commitRows(stage, 'unapplied', 200)

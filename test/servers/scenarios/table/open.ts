@@ -6,7 +6,7 @@ export const open: readonly Scenario[] = [
     id: 'both-open',
     trap: 'T8, M1',
     title: 'the spare is opened by hand while Route 53 does not answer',
-    does: 'closes nothing on an old reading of the ledger; closes the unnamed one as soon as the ledger is read again',
+    does: 'closes nothing on an old reading of the ledger, and says so; closes the unnamed one as soon as the ledger is read again',
     situations: ['unnamed-open-unconfirmed', 'unnamed-open', 'healthy'],
     failovers: 0,
     cells: BOTH,

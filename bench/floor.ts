@@ -1,0 +1,66 @@
+/**
+ * The floor of a failover: the same end with the death already known, by bare statements on the spare over a connection that was open
+ * before. Nothing can be faster; what a product takes beyond it is deciding.
+ */
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Connection } from 'mysql2/promise'
+import { startApplication } from '../lab/application.ts'
+import { openConnection } from '../lab/database/connection.ts'
+import type { Family } from '../lab/database/family.ts'
+import type { Pair } from '../lab/database/pair.ts'
+import { prepareDeath } from '../lab/death.ts'
+
+const APPLIED_TIMEOUT_SECONDS = 60
+
+export interface Floor {
+  /** From the kill -9 to the first commit on the spare. */
+  readonly writableMs: number
+  readonly failures: readonly string[]
+}
+
+/** Plays one on a fresh pair, under the same load as a product's failover. */
+export async function playFloor(
+  pair: Pair,
+  options: { scenario: 'crash' | 'backlog'; warmUpMs: number },
+): Promise<Floor> {
+  const { alice, bob, application: account, port, caFile } = pair
+  const host = pair.hostFor('application', alice)
+  const load = startApplication({ name: 'app', account, port, caFile, target: { host } })
+  try {
+    await load.firstFrom(host, 0, 10_000)
+    await pause(options.warmUpMs)
+    const death = await prepareDeath(pair, options.scenario)
+    const opened = await openConnection({ socketPath: bob.socketFile, user: 'root' }, 5000)
+    try {
+      const diedAtMs = performance.now()
+      const dying = death.begin()
+      await death.applying()
+      await promote(opened.connection, pair.family)
+      const writableMs = performance.now() - diedAtMs
+      await dying
+      return { writableMs, failures: (await death.missing()).map((text) => `the floor: ${text}`) }
+    } finally {
+      opened.close()
+    }
+  } finally {
+    await load.stop()
+  }
+}
+
+async function promote(spare: Connection, family: Family): Promise<void> {
+  await spare.query('STOP REPLICA IO_THREAD')
+  const [rows] = await spare.query('SHOW REPLICA STATUS')
+  const status = (rows as Record<string, string>[])[0] ?? {}
+  // Both wait until the applier has committed everything that these name, or for so many seconds.
+  const [wait, received] =
+    family === 'mysql'
+      ? ['WAIT_FOR_EXECUTED_GTID_SET', status.Retrieved_Gtid_Set]
+      : ['MASTER_GTID_WAIT', status.Gtid_IO_Pos]
+  const [answer] = await spare.query(`SELECT ${wait}(?, ${APPLIED_TIMEOUT_SECONDS}) AS outcome`, [received])
+  const outcome = (answer as { outcome: number }[])[0]?.outcome
+  if (Number(outcome) !== 0)
+    throw new Error(`The spare did not apply ${received} within ${APPLIED_TIMEOUT_SECONDS} s (${outcome})`)
+  await spare.query('STOP REPLICA SQL_THREAD')
+  await spare.query('SET GLOBAL read_only = 0')
+  await spare.query(`INSERT INTO shop.orders (token) VALUES ('floor')`)
+}
