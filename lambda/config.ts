@@ -163,7 +163,10 @@ export function policyOf(configuration: Configuration, pairName: string): Policy
       cooldownMs: failover.cooldownMs,
       acceptMissing: failover.acceptMissing,
     },
-    switchover: { ...switchover },
+    switchover: {
+      writeBlockMs: switchover.writeBlockMs,
+      longTransactionMs: switchover.longTransactionMs,
+    },
     claimMs,
   }
 }

@@ -96,7 +96,7 @@ function serverLinks(
   who: string,
   secrets: Secrets,
 ): Links['servers'] {
-  const { servers, tls, detection } = pairOf(configuration, pair)
+  const { servers, tls, detection, switchover } = pairOf(configuration, pair)
   return Object.fromEntries(
     Object.entries(servers).map(([name, { host, port }]) => [
       name,
@@ -110,6 +110,7 @@ function serverLinks(
         credentials: async () => account(await secrets.account(SECRETS_TIMEOUT_MS)),
         refreshCredentials: async () => account(await secrets.refresh(SECRETS_TIMEOUT_MS)),
         probeTimeoutMs: detection.probeTimeoutMs,
+        keepSessionsOf: switchover.keepSessionsOf,
         monotonicNow: systemClock.monotonicNow,
       }),
     ]),

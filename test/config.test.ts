@@ -92,7 +92,7 @@ describe('a right configuration', () => {
         onStall: 'alert',
         acceptMissing: [],
       },
-      switchover: { writeBlockMs: 5000, longTransactionMs: 2000 },
+      switchover: { writeBlockMs: 5000, longTransactionMs: 2000, keepSessionsOf: [] },
     })
     expect(parsed.alerts).toEqual({ topicArn: 'arn:aws:sns:eu-west-1:123456789012:hotspare' })
   })

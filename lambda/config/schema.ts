@@ -198,6 +198,13 @@ const switchover = v.pipe(
         ),
         2000,
       ),
+      keepSessionsOf: v.optional(
+        v.pipe(
+          v.array(text('User name of an account that writes nothing'), 'give a list, like ["monitor"]'),
+          v.description('Accounts whose sessions are not ended when a server is closed, such as monitoring'),
+        ),
+        [],
+      ),
     },
     objectMend,
   ),

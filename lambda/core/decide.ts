@@ -219,7 +219,8 @@ function switchoverAnswered(a: Assessment, row: Row): boolean {
   const passing = switchoverRefusals.find(({ code }) => code === row.code)?.transient === true
   if (row.refuses === true) return !(passing && mayWait(a))
   const reading = a.memory.ledger.state !== 'known' && a.memory.ledger.failure === null
-  if (a.claim.kind === 'other' || row.step !== undefined || reading) return false
+  const acting = row.step !== undefined && planned(a)?.dryRun !== true
+  if (a.claim.kind === 'other' || acting || reading) return false
   return a.now - a.memory.startedAtMs > PATIENCE_MS && !mayWait(a)
 }
 const PATIENCE_MS = 10_000

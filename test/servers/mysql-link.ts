@@ -666,4 +666,67 @@ export function linkSuite(family: Family): void {
     ])
     expect(view.answer?.absent).toBe(words.knowsAbsent ? `${origin}:${last + 1000}` : '')
   })
+
+  // What only MySQL has words for: its list of locks, and half a close.
+  if (family === 'mysql') {
+    test('obstacles: who stands in the way, by kind and age, never by the text of a statement', async () => {
+      const link = linkTo(pair.alice)
+      const idle = await answerOf(link)
+      expect(idle.obstacles).toBeNull()
+      const found = async (isRight: (found: NonNullable<Answer['obstacles']>) => boolean) => {
+        let seen: Answer['obstacles'] = null
+        await waitFor('the obstacles', async () => {
+          seen = (await look(link, { obstaclesFromMs: 150 })).answer?.obstacles ?? null
+          return seen !== null && isRight(seen)
+        })
+        return seen as unknown as NonNullable<Answer['obstacles']>
+      }
+      await pair.alice.session(async (other) => {
+        await other.query('BEGIN')
+        await other.query(`INSERT INTO shop.orders (token, note) VALUES (UUID(), 'a secret')`)
+        const [transaction] = await found((all) => all.some(({ kind }) => kind === 'transaction'))
+        expect(transaction).toMatchObject({ account: 'root', doing: 'transaction with changes' })
+        expect(transaction?.ageMs).toBeGreaterThanOrEqual(150)
+        await other.query('ROLLBACK')
+      })
+      await pair.alice.session(async (other) => {
+        other.query(`SELECT SLEEP(2), 'a secret'`).catch(() => undefined)
+        const all = await found((some) => some.some(({ kind }) => kind === 'statement'))
+        expect(all.map(({ doing }) => doing)).toContain('select')
+        expect(JSON.stringify(all)).not.toContain('secret')
+      })
+      await found((all) => all.length === 0)
+      for (const [sql, kind, doing] of [
+        ['LOCK TABLES shop.orders WRITE', 'lock', 'table lock'],
+        ['LOCK TABLES shop.orders READ', 'lock', 'table lock'],
+        ['FLUSH TABLES WITH READ LOCK', 'lock', 'global read lock'],
+        ['LOCK INSTANCE FOR BACKUP', 'backup', 'backup lock'],
+      ] as const)
+        await pair.alice.session(async (other) => {
+          await other.query(sql)
+          expect(await found((all) => all.length > 0)).toMatchObject([{ kind, doing, account: 'root' }])
+        })
+      expect(await found((all) => all.length === 0)).toEqual([])
+    })
+
+    test('(T12) a close that gives up within its limit changed nothing, and says so', async () => {
+      const link = linkTo(pair.alice)
+      await pair.alice.session(async (other) => {
+        await other.query('LOCK TABLES shop.orders WRITE')
+        const result = await perform(link, 'close', { lockWaitSeconds: 1, killFirst: false })
+        expect(result).toMatchObject({ outcome: 'refused' })
+        expect(result.message).toMatch(/Lock wait timeout/)
+      })
+      expect(await pair.alice.isOpen()).toBe(true)
+      expect((await answerOf(link)).halfClosed).toBe(false)
+    })
+
+    test('a server that is half closed says so, and is opened as a whole', async () => {
+      const link = linkTo(pair.alice)
+      await pair.alice.query('SET GLOBAL read_only = ON')
+      expect(await answerOf(link)).toMatchObject({ closed: false, halfClosed: true })
+      await perform(link, 'open', { untilClockMs: soon() })
+      expect(await answerOf(link)).toMatchObject({ closed: false, halfClosed: false })
+    })
+  }
 }

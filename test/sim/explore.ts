@@ -5,7 +5,8 @@
 import { decide } from '../../lambda/core/decide.ts'
 import { fingerprint } from './fingerprint.ts'
 import { broken, settledData, unrest } from './musts.ts'
-import { type Decide, type Event, happen } from './pair.ts'
+import type { Between } from './observe.ts'
+import { commit, type Decide, type Event, happen } from './pair.ts'
 import { clone, cutName, EPOCH_MS, NAMES, type Name, type SimState } from './state.ts'
 import { Story, tellEvent } from './story.ts'
 
@@ -80,8 +81,16 @@ function* nextEvents(state: SimState, spent: Spent, limits: Limits): Generator<[
   const may = (kind: string) => spent.faults < limits.faults && (limits.faultKinds?.includes(kind) ?? true)
   for (const [who, { pending, finished }] of Object.entries(state.invocations)) {
     if (finished) continue
-    if (pending === null) yield [{ do: 'look', who }, spent]
-    else {
+    if (pending === null) {
+      yield [{ do: 'look', who }, spent]
+      // Between the two reads of a look (R12): what the first reading shows is older than what the second does.
+      const writer = NAMES.find((name) => takesWrites(state, name))
+      if (writer !== undefined && spent.commits < limits.commits)
+        yield [
+          { do: 'look', who, between: BETWEEN[writer] },
+          { ...spent, commits: spent.commits + 1 },
+        ]
+    } else {
       yield [{ do: 'act', who }, spent]
       if (may('lost')) yield [{ do: 'act', who, how: 'lost' }, fault]
       if (may('late')) yield [{ do: 'act', who, how: 'late' }, fault]
@@ -116,6 +125,16 @@ function* nextEvents(state: SimState, spent: Spent, limits: Limits): Generator<[
   if (state.now >= limits.untilMs) return
   yield [{ do: 'tick', ms: 1000 }, spent]
   if (state.directory.ledger?.includes('claim=')) yield [{ do: 'tick', ms: CLAIM_JUMP_MS }, spent]
+}
+
+const BETWEEN: Readonly<Record<Name, Between>> = {
+  alice: (state) => commit(state, 'alice'),
+  bob: (state) => commit(state, 'bob'),
+}
+
+function takesWrites(state: SimState, name: Name): boolean {
+  const { status, closed } = state.servers[name]
+  return status === 'up' && !closed && state.known.includes(name)
 }
 
 function linksOf(state: SimState): [string, string][] {
@@ -329,7 +348,7 @@ function choose(choices: readonly (readonly [Event, Spent])[], random: () => num
 }
 
 function weightOf(event: Event): number {
-  if (event.do === 'look') return 10
+  if (event.do === 'look') return event.between === undefined ? 10 : 2
   if (event.do === 'act') return event.how === undefined ? 10 : 1
   if (event.do === 'tick') return event.ms === 1000 ? 6 : 1
   if (event.do === 'commit') return 2

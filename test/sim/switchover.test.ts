@@ -333,6 +333,15 @@ describe('it is refused while writes flow, and nothing is changed', () => {
     expect(answered(story).code('r1')).toBe('switchover-locked')
   })
 
+  test('dry run: not even a pair without a ledger is adopted', () => {
+    const story = new Story().change('no ledger', ({ directory }) =>
+      Object.assign(directory, { ledger: null, history: [] }),
+    )
+    answered(story.ask('r1', { dryRun: true }), 'r1', 800)
+    expect(story.code('r1')).toBe('request-without-ledger')
+    expect(story.state.directory.ledger).toBeNull()
+  })
+
   test('dry run: a claim of somebody else stands', () => {
     const story = watched().ask('r2').until('switchover-closing', 'r2').ask('r1', { dryRun: true })
     expect(answered(story).code('r1')).toBe('switchover-claimed')

@@ -29,10 +29,13 @@ export async function killSessions(session: Session, ids: readonly number[]): Pr
   return refused
 }
 
-/** Ids of sessions of applications and people. */
-export async function clientSessions(session: Session, dialect: Dialect): Promise<number[]> {
-  const { rows } = await session.query(
-    `SELECT id FROM ${dialect.sessions.table} WHERE ${dialect.sessions.isClient} AND account <> ${ourAccount}`,
+/** Ids of sessions of applications and people, but for accounts that are to be left alone. */
+export async function clientSessions({ control, dialect, keepSessionsOf }: StepContext): Promise<number[]> {
+  const { rows } = await control.query(
+    `SELECT id FROM ${dialect.sessions.table}
+      WHERE ${dialect.sessions.isClient} AND account <> ${ourAccount} AND account NOT IN (?)`,
+    // An empty list is no SQL; no account has this name.
+    [keepSessionsOf.length === 0 ? [''] : keepSessionsOf],
   )
   return rows.map((row) => numberOf(row, 'id'))
 }

@@ -37,6 +37,8 @@ export interface MysqlLinkOptions {
   readonly refreshCredentials?: () => Promise<Credentials>
   /** For a probe from connecting to its answer, and for one look's questions. */
   readonly probeTimeoutMs: number
+  /** Accounts whose sessions a close leaves alone. */
+  readonly keepSessionsOf?: readonly string[]
   readonly monotonicNow: () => number
 }
 
@@ -171,6 +173,7 @@ class MysqlLink implements ServerLink {
         ...{ control: control.session, profile, channelName: control.channelName, sessions: this.#sessions },
         ...{
           pair: this.#options.pair,
+          keepSessionsOf: this.#options.keepSessionsOf ?? [],
           detachment: this.#detachment,
           monotonicNow: this.#options.monotonicNow,
         },

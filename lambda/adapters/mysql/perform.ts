@@ -18,6 +18,7 @@ export interface StepTools {
   readonly profile: ServerProfile
   readonly channelName: string
   readonly pair: string
+  readonly keepSessionsOf: readonly string[]
   readonly sessions: Sessions
   readonly detachment: Detachment
   readonly monotonicNow: () => number
@@ -35,6 +36,7 @@ export async function performStep(step: AwaitedStep, tools: StepTools): Promise<
     ...{
       control,
       pair: tools.pair,
+      keepSessionsOf: tools.keepSessionsOf,
       channelName: tools.channelName,
       detachment: tools.detachment,
       monotonicNow,

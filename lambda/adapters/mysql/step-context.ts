@@ -15,6 +15,8 @@ export interface StepContext {
   readonly dialect: Dialect
   readonly channelName: string
   readonly pair: string
+  /** Accounts whose sessions a close leaves alone. */
+  readonly keepSessionsOf: readonly string[]
   readonly detachment: Detachment
   readonly monotonicNow: () => number
   readonly endsAtMs: number

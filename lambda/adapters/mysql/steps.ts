@@ -64,7 +64,7 @@ async function closeServer(context: StepContext, step: CloseStep): Promise<StepE
   const { control, dialect } = context
   await control.query(`SET SESSION lock_wait_timeout = ${step.lockWaitSeconds}`)
   // A session that is told to end gives its locks back, so this may be what lets the close through; it changes no state.
-  if (step.killFirst) await killSessions(control, await clientSessions(control, dialect))
+  if (step.killFirst) await killSessions(control, await clientSessions(context))
   await killSessions(control, await unacknowledgedBeats(control, dialect))
   context.changes()
   try {
@@ -76,7 +76,7 @@ async function closeServer(context: StepContext, step: CloseStep): Promise<StepE
   }
   context.changed()
   await control.query(`SET SESSION lock_wait_timeout = ${usualLockWaitSeconds}`)
-  const refused = await killSessions(control, await clientSessions(control, dialect))
+  const refused = await killSessions(control, await clientSessions(context))
   if (!(await isClosed(context)))
     return { outcome: 'unknown', message: 'the server was closed, but reads as open again' }
   const reasons = [...refused].map(([id, message]) => `${id}: ${message}`).join('; ')
