@@ -84,6 +84,7 @@ test("MariaDB's list of last transactions is the set of everything up to them", 
 test('T33: on MariaDB, more read than applied while all that is complete is applied: half a transaction', () => {
   const { channelOf } = dialectFor('10.11.6-MariaDB', new Set())
   const status = {
+    Using_Gtid: 'Slave_Pos',
     Gtid_IO_Pos: '0-1-5',
     Master_Log_File: 'bin.000001',
     Relay_Master_Log_File: 'bin.000001',
@@ -94,6 +95,7 @@ test('T33: on MariaDB, more read than applied while all that is complete is appl
     Master_Server_Id: 1,
   }
   const facts = { executed: '0-1-5' }
+  expect(() => channelOf({ ...status, Using_Gtid: 'No' }, facts)).toThrow(/needs GTIDs/)
   expect(channelOf(status, facts)).toMatchObject({
     received: '0-1:1-5',
     queueing: '',

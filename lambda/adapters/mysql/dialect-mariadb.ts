@@ -8,6 +8,7 @@
 import { contains } from '../../core/gtid-set.ts'
 import { numberOf, textOf, withoutBlanks } from './columns.ts'
 import type { ChannelPart, Dialect } from './dialect.ts'
+import { withoutGtids } from './errors.ts'
 import { mariadbObstacles } from './obstacles-mariadb.ts'
 import type { Row } from './session.ts'
 
@@ -55,6 +56,8 @@ function globals(variables: ReadonlySet<string>): string[] {
   return [
     'CONNECTION_ID() AS session',
     '@@global.server_id AS uuid',
+    // Each channel says for itself whether it goes by them.
+    '0 AS without_gtids',
     'TRUNCATE(UNIX_TIMESTAMP(UTC_TIMESTAMP(6)) * 1000, 0) AS clock_ms',
     '@@global.read_only AS closed',
     '0 AS half_closed',
@@ -73,6 +76,7 @@ function status(name: string): string {
 }
 
 function channelOf(replication: Row, facts: Row): ChannelPart {
+  if (textOf(replication, 'Using_Gtid') === 'No') throw withoutGtids('MASTER_USE_GTID is no')
   const received = setOfState(textOf(replication, 'Gtid_IO_Pos'))
   const readAll =
     textOf(replication, 'Master_Log_File') === textOf(replication, 'Relay_Master_Log_File') &&

@@ -51,6 +51,7 @@ function mysqlGlobals(variables: ReadonlySet<string>): string[] {
   return [
     'CONNECTION_ID() AS session',
     '@@global.server_uuid AS uuid',
+    `@@global.gtid_mode <> 'ON' AS without_gtids`,
     'TRUNCATE(UNIX_TIMESTAMP(UTC_TIMESTAMP(6)) * 1000, 0) AS clock_ms',
     `${mysqlClosed} AS closed`,
     '(@@global.read_only AND NOT @@global.super_read_only) AS half_closed',

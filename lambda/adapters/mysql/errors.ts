@@ -70,6 +70,11 @@ export function serverErrno(error: unknown): number | null {
   return isServerError(fields) ? fields.errno : null
 }
 
+/** Without GTIDs nothing that was received can be compared with what was applied: such a server is not looked after at all. */
+export function withoutGtids(why: string): Error {
+  return new Error(`it replicates by file and position (${why}); Hotspare needs GTIDs, and does nothing here`)
+}
+
 /** True if the account, not the server, is what is wrong: reading the credentials again may help. */
 export function isAccessDenied(failure: Failure): boolean {
   return failure.errno === 1045 || failure.errno === 1698

@@ -8,7 +8,7 @@ import type { Answer, Channel, HeartbeatRow, OtherSession, SemiSync, TakeoverRow
 import { flagOf, numberOf, textOf, withoutBlanks } from './columns.ts'
 import type { ServerProfile } from './control.ts'
 import { type ChannelPart, channelParameters, type Dialect } from './dialect.ts'
-import { serverErrno, withoutAccount } from './errors.ts'
+import { serverErrno, withoutAccount, withoutGtids } from './errors.ts'
 import { readEvents } from './events.ts'
 import { obstaclesOn } from './obstacles.ts'
 import { ourAccount } from './our-account.ts'
@@ -43,6 +43,7 @@ export async function readFacts(reading: Reading): Promise<Facts> {
   const { session, profile } = reading
   const { dialect } = profile
   const globals = only(await session.query(`SELECT ${dialect.globals.join(', ')}`))
+  if (flagOf(globals, 'without_gtids')) throw withoutGtids('gtid_mode is not ON')
   const replication = chooseChannel((await session.query(dialect.showReplication)).rows, dialect)
   const channelName = replication === null ? '' : textOf(replication, dialect.channelNameColumn)
   const more = await session.query(dialect.channelFacts, channelParameters(dialect.channelFacts, channelName))
