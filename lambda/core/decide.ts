@@ -240,7 +240,9 @@ function lookFor(a: Assessment, row: Row, step: Step | null): LookRequest {
         ? 0
         : side.memory.known === null
           ? detection.probeTimeoutMs
-          : HURRY_MS,
+          : lookForObstacles(a, row)
+            ? detection.probeTimeoutMs
+            : HURRY_MS,
     probeEveryMs: probeEveryMs(a, side),
     events: asksForEvents(a, side),
     transactions: null as string | null,

@@ -162,6 +162,14 @@ describe('it is done', () => {
     expect(answered(story).code('r1')).toBe('switched-over')
   })
 
+  test('a spare that restarted and has heard no heartbeat since is as good as any: its position is compared', () => {
+    const story = watched().and({ do: 'kill', who: 'w1' })
+    story.and({ do: 'crash', server: 'bob' }).and({ do: 'restart', server: 'bob' }).wait(60_000)
+    set(story, 'bob', { receiver: 'on', applier: 'on' }).wait(1000).ask('r1')
+    expect(answered(story).code('r1')).toBe('switched-over')
+    expectNothingLost(story)
+  })
+
   test('T13 T38: nobody would acknowledge on the spare: waiting is switched off there before the closing', () => {
     const story = asked()
     set(story, 'bob', { semiSync: UNACKNOWLEDGED })
@@ -633,6 +641,13 @@ describe('it was left half done', () => {
     const story = asked().until('switchover-opening', 'r1').and({ do: 'kill', who: 'r1' }).start('w2')
     story.until('switchover-left-closed', 'w2', 100, 500)
     expectWriter(story.calm(), 'alice', 3)
+  })
+
+  test('the request itself wakes after its claim has run out: it undoes what it left, and does not begin again', () => {
+    const story = asked({ waitForQuietMs: 100_000 }).until('switchover-opening', 'r1').wait(25_000)
+    story.until('claim-retaken', 'r1').until('switchover-left-closed', 'r1', 10, 20)
+    expect(answered(story).code('r1')).toBe('switchover-given-up')
+    expectWriter(story, 'alice', 3)
   })
 
   test('a request that stood still for a minute is not carried out any more', () => {

@@ -20,6 +20,8 @@ export function learnTimeline(
     if (named.lastAnswerAtMs !== null) mark('lastAnswer', named.lastAnswerAtMs)
     mark('detected', named.failingSinceMs)
   } else if (memory.moved === null && memory.ours === null && world.request === null) marks = []
+  // A new attempt, after one that was given up before anything was closed.
+  if (landed === 'claim-switchover') marks = []
   const { last } = world
   if (last?.outcome === 'done') {
     if (last.step.kind === 'detach' || last.step.kind === 'stop-applier') mark('caughtUp', last.startedAtMs)

@@ -14,8 +14,8 @@ import {
   onHold,
   replicationStopped,
   spareClean,
-  targetRestarted,
   unfit,
+  waived,
 } from '../assessment.ts'
 import { ofOrigin, subtract } from '../gtid-set.ts'
 import { tell } from '../message.ts'
@@ -119,6 +119,7 @@ const open: readonly Row[] = [
     because: (a) =>
       `A switchover to ${a.spare.name} was left half done; ${a.named.name} is open and stays the writer: the claim is released.`,
     step: release,
+    givesUp: true,
     tell: (a) => tell(a, 'switchover-undone', 'warning'),
   },
   {
@@ -183,7 +184,11 @@ const ready: readonly Row[] = [
     // What the spare still has to apply at the closing is what keeps everybody waiting.
     code: 'switchover-nearing',
     severity: 'info',
-    when: (a) => beforeClosing(a) && (a.memory.lagMs ?? 0) > 0 && sinceClaimedMs(a) < NEARING_MS,
+    when: (a) =>
+      beforeClosing(a) &&
+      (a.memory.lagMs ?? 0) > 0 &&
+      sinceClaimedMs(a) < NEARING_MS &&
+      !waived(a, 'switchover-lagging'),
     because: (a) =>
       `${a.spare.name} applies what ${a.named.name} had at the last look, before ${a.named.name} is closed.`,
     afterMs: 5,
@@ -227,11 +232,12 @@ const closed: readonly Row[] = [
     because: (a) =>
       `A switchover to ${a.spare.name} was left half done and ${a.named.name} is closed: it is undone.`,
     step: undo,
+    givesUp: true,
   },
   {
     code: 'switchover-target-restarted',
     severity: 'critical',
-    when: (a) => isClosed(a.named) && targetRestarted(a, a.spare),
+    when: (a) => isClosed(a.named) && targetRestarted(a),
     because: (a) =>
       `${a.spare.name} restarted while ${a.named.name} was closed for it: the switchover is undone.`,
     step: undo,
@@ -325,6 +331,13 @@ function targetLacks(a: Assessment): boolean {
   if (target === null || old === null) return false
   const missing = subtract(old.executed, target.executed)
   return missing !== ofOrigin(missing, target.uuid)
+}
+
+/** It is no longer the process that was checked. What it may have lost by that is no question here: the position is compared. */
+function targetRestarted(a: Assessment): boolean {
+  const before = mine(a)?.ours.targetStartedClockMs ?? null
+  if (before === null || a.spare.answer === null) return false
+  return Math.abs(a.spare.answer.startedClockMs - before) > 2000
 }
 
 function unprepared(a: Assessment): Assessment['named'] | undefined {
