@@ -8,7 +8,7 @@ import type { Stage } from '../../lab/stage.ts'
 import { playSwitchover } from '../../lab/switchover-story.ts'
 import { eventually, flips, ledgerOf, looks, onStage, startWatch } from './on-stage.ts'
 import { expectSettled, onScene, type Scene, when } from './switching.ts'
-import { switchovers, switchoversOfMysql, thereAndBack } from './switchover.ts'
+import { LOAD, switchovers, switchoversOfMysql, thereAndBack } from './switchover.ts'
 
 const FAMILIES = ['mysql', 'mariadb'] as const
 
@@ -23,7 +23,7 @@ it.each(FAMILIES)(
   'M7, T27: twenty switchovers under load: nothing is lost, both servers are the same, %s',
   async (family) => {
     await onStage({ family }, async (stage) => {
-      const verdict = await playSwitchover(stage, { swaps: 20, applications: 6, everyMs: 4, restMs: 500 })
+      const verdict = await playSwitchover(stage, { swaps: 20, restMs: 500, ...LOAD[family] })
       expect(verdict.failures).toEqual([])
       expect(verdict).toMatchObject({ lostRows: 0, checksumsEqual: true })
       expect(flips(stage)).toBe(20)
@@ -40,7 +40,7 @@ async function whileBehind({ stage }: Scene, during: () => Promise<void>): Promi
   await bob.session(
     async (blocker) => {
       await blocker.query('BEGIN')
-      await blocker.query(`SELECT * FROM shop.orders WHERE token = 'locked' FOR SHARE`)
+      await blocker.query(`SELECT * FROM shop.orders WHERE token = 'locked' LOCK IN SHARE MODE`)
       await alice.query(`UPDATE shop.orders SET note = 'late' WHERE token = 'locked'`)
       await during()
       await blocker.query('ROLLBACK')
@@ -58,7 +58,7 @@ interface Death {
 }
 
 const DEATHS: Readonly<Record<string, Death>> = {
-  'the claim': { at: ({ situation }) => situation === 'sweeping', writer: 'alice' },
+  'the claim': { at: ({ situation }) => situation === 'sweeping', writer: null },
   'the last sweep': { at: ({ situation }) => situation === 'switchover-closing', writer: null },
   'the closing': {
     at: ({ situation }) => situation === 'switchover-catching-up',

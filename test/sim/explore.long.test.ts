@@ -6,9 +6,9 @@ import { beginning, expectNone, FIRST } from './exploring.ts'
 import { Story } from './story.ts'
 
 /** What is explored is fixed by these, the same on a fast machine and a slow one; the seconds are only a net. */
-const STATES = 45_000
-const STATES_AFTER_FIRST = 160_000
-const WALKS = 700
+const STATES = 25_000
+const STATES_AFTER_FIRST = 60_000
+const WALKS = 300
 const SECONDS_MAX = 60
 const names = Object.keys(BEGINNINGS)
 
