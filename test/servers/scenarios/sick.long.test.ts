@@ -7,7 +7,7 @@ import type { Stage } from '../../../lab/stage.ts'
 import { eventually, ledgerOf, looks, situation, startWatch } from '../on-stage.ts'
 import { endSessions, hasReceivedAll, type Server } from '../words.ts'
 import { startBlockedHost } from './blocked-host.ts'
-import { cutOver, whileCrowded } from './crowd.ts'
+import { cutOver, sessionsOver, whileCrowded } from './crowd.ts'
 import { countHeartbeats, heartbeatsGoOn } from './heartbeats.ts'
 import { playScenarios } from './play.ts'
 import { reopened } from './reopened.ts'
@@ -310,4 +310,28 @@ playScenarios('sick', {
 
   'backup-blocks-commits': (stage) =>
     playLock(stage, [...backupLock.mariadb[0], 'BACKUP STAGE BLOCK_COMMIT'], 'BACKUP STAGE END'),
+
+  'close-waits-for-lock': async (stage) => {
+    const { alice, bob } = stage.pair
+    const watch = await startWatch(stage)
+    const holder = bob.session(async (root) => {
+      await root.query('FLUSH TABLES WITH READ LOCK')
+      await root.query('SELECT SLEEP(60)')
+    })
+    const cut = expect(holder).rejects.toThrow()
+    await eventually('the lock is held', async () => {
+      const rows = await bob.query<{ Info: string | null }>('SHOW PROCESSLIST')
+      return rows.some(({ Info }) => Info === 'SELECT SLEEP(60)')
+    })
+    await bob.open()
+    await situation(watch, 'unnamed-open')
+    await eventually('bob is closed', async () => !(await bob.isOpen()))
+    await cut
+    await settlesAs(watch, 'healthy')
+    const left = await bob.session(sessionsOver)
+    expect(left.filter(({ user, statement }) => user === 'hotspare' && /SET GLOBAL/.test(statement))).toEqual(
+      [],
+    )
+    expect(await alice.isOpen()).toBe(true)
+  },
 })
