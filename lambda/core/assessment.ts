@@ -3,7 +3,7 @@
  * The rows only combine these.
  */
 import { lostByNamed, takeoverSet, uninspected, withoutOurs } from './compare.ts'
-import { ofOrigin, subtract } from './gtid-set.ts'
+import { count, ofOrigin, subtract } from './gtid-set.ts'
 import { type Claim, type Ledger, parseLedger } from './ledger.ts'
 import type { ClaimMemory, Memory, ServerMemory } from './memory.ts'
 import type { Policy } from './policy.ts'
@@ -184,6 +184,19 @@ export function errantOnSpare(a: Assessment): string {
 export function lackedBySpare(a: Assessment): string {
   const { comparison } = a.memory
   return comparison?.server === a.spare.name && comparison.looks >= 2 ? comparison.lacks : ''
+}
+
+/** How the spare differs, as the beginning of a sentence. */
+export function divergence(a: Assessment): string {
+  const alone = errantOnSpare(a)
+  const lacks = lackedBySpare(a)
+  const parts = [
+    alone === ''
+      ? ''
+      : `has ${count(alone)} transactions that ${a.named.name} lacks (${alone.slice(0, 200)})`,
+    lacks === '' ? '' : `lost ${count(lacks)} of its own that ${a.named.name} has (${lacks.slice(0, 200)})`,
+  ]
+  return `${a.spare.name} ${parts.filter((part) => part !== '').join(' and ')}`
 }
 
 /** The spare has nothing that the named server lacks, and lacks nothing of its own, in this comparison: it may follow (must 5). */

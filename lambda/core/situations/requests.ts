@@ -2,9 +2,8 @@
  * What a person asks of the ledger: to name the first writer, to pause and resume failovers, to release a held server. One swap, and
  * the look after it answers. Nothing here touches a server; a claim that stands keeps its course and takes the change along.
  */
-import { type Assessment, errantOnSpare, lackedBySpare, toInspect } from '../assessment.ts'
+import { type Assessment, divergence, errantOnSpare, lackedBySpare, toInspect } from '../assessment.ts'
 import { requestText } from '../by-hand.ts'
-import { count } from '../gtid-set.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
 import type { ManualPause, ManualRelease } from '../world.ts'
@@ -153,19 +152,7 @@ const releasingRows: readonly Row[] = [
     severity: 'warning',
     refuses: true,
     when: (a) => compared(a) && (errantOnSpare(a) !== '' || lackedBySpare(a) !== ''),
-    because: (a) => {
-      const alone = errantOnSpare(a)
-      const lacks = lackedBySpare(a)
-      const parts = [
-        alone === ''
-          ? ''
-          : `has ${count(alone)} transactions that ${a.named.name} lacks (${alone.slice(0, 200)})`,
-        lacks === ''
-          ? ''
-          : `lacks ${count(lacks)} of its own that ${a.named.name} has (${lacks.slice(0, 200)})`,
-      ]
-      return `${a.spare.name} ${parts.filter((part) => part !== '').join(' and ')}: it stays held.`
-    },
+    because: (a) => `${divergence(a)}: it stays held.`,
     advice: (a) =>
       `Extract what only ${a.spare.name} has, make it anew from a copy of ${a.named.name} (docs/setup.md), then ask again.`,
   },

@@ -3,6 +3,7 @@ import {
   type Assessment,
   acts,
   applied,
+  divergence,
   duration,
   errantOnSpare,
   isClosed,
@@ -15,7 +16,6 @@ import {
   unfit,
 } from '../assessment.ts'
 import { takeoverAgain } from '../compare.ts'
-import { count } from '../gtid-set.ts'
 import { tell } from '../message.ts'
 import { STAYS_DOWN } from '../server-words.ts'
 import type { Row } from '../situation.ts'
@@ -82,19 +82,7 @@ export const spareStates: readonly Row[] = [
     code: 'spare-diverged',
     severity: 'critical',
     when: (a) => errantOnSpare(a) !== '' || lackedBySpare(a) !== '',
-    because: (a) => {
-      const alone = errantOnSpare(a)
-      const lacks = lackedBySpare(a)
-      const parts = [
-        alone === ''
-          ? ''
-          : `has ${count(alone)} transactions that ${a.named.name} lacks (${alone.slice(0, 200)})`,
-        lacks === ''
-          ? ''
-          : `lost ${count(lacks)} of its own that ${a.named.name} has (${lacks.slice(0, 200)})`,
-      ]
-      return `${a.spare.name} ${parts.filter((part) => part !== '').join(' and ')}: it is held.`
-    },
+    because: (a) => `${divergence(a)}: it is held.`,
     step: (a) =>
       acts(a) && a.ledger !== null
         ? steps.swap(a, 'hold', { holds: [...a.ledger.holds, a.spare.name] })
