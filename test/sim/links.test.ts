@@ -1,5 +1,7 @@
 /** The simulated adapters keep the adapters' contracts, and the production driver runs a whole failover on them. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { contains } from '../../lambda/core/gtid-set.ts'
+import type { ManualRequest } from '../../lambda/core/world.ts'
 import type { Noted } from '../../lambda/report.ts'
 import { watch } from '../../lambda/watch.ts'
 import { directoryContract } from '../adapters/directory-contract.ts'
@@ -9,6 +11,7 @@ import { linksOf, put, type SimLinks, type Stage } from './links.ts'
 import { broken, ledgerOf, unrest } from './musts.ts'
 import { commit, type Event, happen } from './pair.ts'
 import { EPOCH_MS, invocationOf, type SimState } from './state.ts'
+import { SWITCHOVER } from './story.ts'
 
 directoryContract('simulated', async () => {
   let state = healthy()
@@ -40,7 +43,7 @@ directoryContract('simulated', async () => {
 })
 
 /** A stage whose time is moved by hand, one watch of the production driver on it, and the musts asserted at each act. */
-function production(seed: number) {
+function production(seed: number, request: ManualRequest | null = null) {
   const random = randomFrom(seed)
   const complaints: string[] = []
   const codes: string[] = []
@@ -66,7 +69,7 @@ function production(seed: number) {
     links,
     clock: { monotonicNow: () => stage.state.now + offsetMs, wallNow: () => EPOCH_MS + stage.state.now },
     reporter: { note, settled: async () => {} },
-    request: null,
+    request,
     remainingMs: () => invocationOf(stage.state, 'w1').endsMs - stage.state.now,
   })
   const pass = async (ms: number) => {
@@ -128,6 +131,30 @@ describe('the production driver on the simulated pair', { timeout: 30_000 }, () 
       expect(unrest(stage.state)).toBe('')
       await pass(145_000)
       await running
+      expect(complaints).toEqual([])
+    },
+  )
+
+  test.each([1, 2, 3, 4, 5])(
+    'M7: a switchover while commits go on (seed %i): nothing is lost, nobody is kept waiting for long',
+    async (seed) => {
+      const { stage, pass, running, codes, complaints } = production(seed, SWITCHOVER)
+      let closedMs = 0
+      for (let step = 0; step < 400 && !codes.includes('switched-over'); step++) {
+        await pass(5)
+        const { alice, bob } = stage.state.servers
+        if (alice.closed && bob.closed) closedMs += 5
+        commit(stage.state, alice.closed ? 'bob' : 'alice')
+      }
+      const { situation } = await running
+      expect(situation.code, codes.join(' ')).toBe('switched-over')
+      expect(ledgerOf(stage.state)).toMatchObject({ writer: 'bob', how: 'switchover', claim: null })
+      // Each look and each step takes up to 12 ms here, the swap too.
+      expect(closedMs).toBeLessThanOrEqual(60)
+      const lost = stage.state.acknowledged.filter(
+        ({ gtid }) => !contains(stage.state.servers.bob.executed, gtid),
+      )
+      expect(lost).toEqual([])
       expect(complaints).toEqual([])
     },
   )
