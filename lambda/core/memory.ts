@@ -27,6 +27,8 @@ export interface Memory {
   readonly acknowledgedAtMs: number | null
   /** Up to when the spare is known to have applied everything that the writer had committed. */
   readonly appliedAtMs: number | null
+  /** Positions of the writer that the spare had not applied at the last look, oldest first, a few of them. */
+  readonly unappliedMarks: readonly { readonly executed: string; readonly readAtMs: number }[]
   /** When both first answered in one look: nothing is known of how far behind the spare was before. */
   readonly bothSinceMs: number | null
   /** How far the spare was behind in applying at the look before this one, at least; null until both have answered twice. */
@@ -247,6 +249,7 @@ export function newMemory(policy: Policy, now: number, watchSinceClockMs: number
     coveredAtMs: null,
     acknowledgedAtMs: null,
     appliedAtMs: null,
+    unappliedMarks: [],
     bothSinceMs: null,
     lagMs: null,
     commitsPerSecond: 0,

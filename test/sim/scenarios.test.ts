@@ -1025,6 +1025,19 @@ describe('T18 T40: events run on the writer and only there', () => {
   })
 })
 
+test('a spare that is always half a second behind is that far behind, and no further', () => {
+  const story = watched()
+  const positions: string[] = []
+  for (let turn = 0; turn < 60; turn++) {
+    story.commit('alice')
+    positions.push(story.state.servers.alice.executed)
+    set(story, 'bob', { slow: true, executed: positions.at(-6) ?? positions[0] ?? '' }).turn('w1', 100)
+  }
+  const { lagMs } = invocationOf(story.state, 'w1').memory
+  expect(lagMs).toBeGreaterThan(300)
+  expect(lagMs).toBeLessThan(1000)
+})
+
 describe('watches come and go', () => {
   test('a younger watch relieves the older', () => {
     const story = watched().start('w2').turn('w2', 1000).turn('w2', 1000)

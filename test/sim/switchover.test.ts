@@ -165,7 +165,9 @@ describe('it is done', () => {
   test('a spare that restarted and has heard no heartbeat since is as good as any: its position is compared', () => {
     const story = watched().and({ do: 'kill', who: 'w1' })
     story.and({ do: 'crash', server: 'bob' }).and({ do: 'restart', server: 'bob' }).wait(60_000)
-    set(story, 'bob', { receiver: 'on', applier: 'on' }).wait(1000).ask('r1', { force: ['switchover-stalled'] })
+    set(story, 'bob', { receiver: 'on', applier: 'on' })
+      .wait(1000)
+      .ask('r1', { force: ['switchover-stalled'] })
     expect(answered(story).code('r1')).toBe('switched-over')
     expectNothingLost(story)
   })

@@ -18,6 +18,7 @@ export function learnPair(
   | 'coveredAtMs'
   | 'acknowledgedAtMs'
   | 'appliedAtMs'
+  | 'unappliedMarks'
   | 'bothSinceMs'
   | 'lagMs'
   | 'commitsPerSecond'
@@ -77,22 +78,38 @@ function acknowledgedAtMs(before: Memory, world: World, writer: ServerName, spar
   return Math.max(before.acknowledgedAtMs ?? 0, beat.sentAtMs)
 }
 
-/** The spare is read first: what it has of the writer's last look is applied for sure, what the writer did since may be, too. */
+/**
+ * How far the spare is behind, by positions of the writer that are remembered until the spare has applied them: one that is always some
+ * looks behind is that far behind, and no further.
+ *
+ * The spare is read first: what it has of the writer's last look is applied for sure, what the writer did since may be, too.
+ */
 function learnApplied(
-  { appliedAtMs, bothSinceMs, lagMs }: Memory,
+  { appliedAtMs, unappliedMarks, bothSinceMs, lagMs }: Memory,
   named: Answer | null,
   spare: Answer | null,
   knownBefore: Known | null,
-): Pick<Memory, 'appliedAtMs' | 'bothSinceMs' | 'lagMs'> {
-  if (named === null || spare === null) return { appliedAtMs, bothSinceMs, lagMs }
+): Pick<Memory, 'appliedAtMs' | 'unappliedMarks' | 'bothSinceMs' | 'lagMs'> {
+  if (named === null || spare === null) return { appliedAtMs, unappliedMarks, bothSinceMs, lagMs }
+  const marks = [...unappliedMarks, { executed: named.executed, readAtMs: named.readAtMs }]
+  const reached = marks.findLast(({ executed }) => contains(spare.executed, executed)) ?? null
+  const beforeReached = knownBefore !== null && contains(spare.executed, knownBefore.executed)
+  const times = [appliedAtMs, reached?.readAtMs, beforeReached ? knownBefore.readAtMs : null]
+  const known = times.filter((time) => time != null)
+  const reachedAtMs = known.length === 0 ? null : Math.max(...known)
+  const left = marks.filter(({ readAtMs }) => reachedAtMs === null || readAtMs > reachedAtMs)
   const sinceMs = bothSinceMs ?? named.readAtMs
-  const upTo = contains(spare.executed, named.executed) ? named : knownBefore
-  if (upTo !== null && contains(spare.executed, upTo.executed))
-    return { appliedAtMs: upTo.readAtMs, bothSinceMs: sinceMs, lagMs: 0 }
-  if (knownBefore === null) return { appliedAtMs, bothSinceMs: sinceMs, lagMs }
-  const behindMs = Math.max(0, knownBefore.readAtMs - (appliedAtMs ?? sinceMs))
-  return { appliedAtMs, bothSinceMs: sinceMs, lagMs: behindMs }
+  const caughtUp = beforeReached || reached?.executed === named.executed
+  const behindMs = knownBefore === null ? lagMs : Math.max(0, knownBefore.readAtMs - (reachedAtMs ?? sinceMs))
+  return {
+    appliedAtMs: reachedAtMs,
+    // The newest makes room for those that come: the oldest are what is waited for.
+    unappliedMarks: left.slice(0, MARKS_MAX),
+    bothSinceMs: sinceMs,
+    lagMs: caughtUp ? 0 : behindMs,
+  }
 }
+const MARKS_MAX = 16
 
 function compare(
   before: Comparison | null,

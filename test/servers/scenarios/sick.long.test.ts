@@ -5,7 +5,7 @@ import { expect } from 'vitest'
 import type { Invocation } from '../../../lab/lambda/invocation.ts'
 import type { Stage } from '../../../lab/stage.ts'
 import { eventually, ledgerOf, looks, situation, startWatch } from '../on-stage.ts'
-import { endSessions, hasReceivedAll, type Server } from '../words.ts'
+import { endSessions, hasReceivedAll, OPEN, type Server } from '../words.ts'
 import { startBlockedHost } from './blocked-host.ts'
 import { cutOver, sessionsOver, whileCrowded } from './crowd.ts'
 import { countHeartbeats, heartbeatsGoOn } from './heartbeats.ts'
@@ -314,19 +314,25 @@ playScenarios('sick', {
   'close-waits-for-lock': async (stage) => {
     const { alice, bob } = stage.pair
     const watch = await startWatch(stage)
+    const { functionToBob } = linksOf(stage)
+    // Nobody looks between the two statements.
+    await functionToBob.stall()
+    const isLocked = Promise.withResolvers<void>()
     const holder = bob.session(async (root) => {
-      await root.query('FLUSH TABLES WITH READ LOCK')
+      await root.query(OPEN)
+      await root.query('LOCK TABLES shop.orders WRITE')
+      isLocked.resolve()
       await root.query('SELECT SLEEP(60)')
     })
-    const cut = expect(holder).rejects.toThrow()
-    await eventually('the lock is held', async () => {
-      const rows = await bob.query<{ Info: string | null }>('SHOW PROCESSLIST')
-      return rows.some(({ Info }) => Info === 'SELECT SLEEP(60)')
-    })
-    await bob.open()
+    const end = holder.then(
+      () => 'it slept on',
+      () => 'it was cut off',
+    )
+    await Promise.race([isLocked.promise, holder])
+    await functionToBob.heal()
     await situation(watch, 'unnamed-open')
     await eventually('bob is closed', async () => !(await bob.isOpen()))
-    await cut
+    expect(await end).toBe('it was cut off')
     await settlesAs(watch, 'healthy')
     const left = await bob.session(sessionsOver)
     expect(left.filter(({ user, statement }) => user === 'hotspare' && /SET GLOBAL/.test(statement))).toEqual(

@@ -125,8 +125,7 @@ export const sick: readonly Scenario[] = [
   {
     id: 'close-waits-for-lock',
     trap: 'T12, M1',
-    title:
-      'the spare was opened by hand, and somebody holds a global read lock on it when it is to be closed',
+    title: 'the spare was opened by hand, and somebody has locked a table on it when it is to be closed',
     does: 'ends the session that holds the lock and closes it; no statement is left there that could land later',
     situations: ['healthy', 'unnamed-open'],
     failovers: 0,
