@@ -5,12 +5,11 @@
  * comparison counts only once a second look agrees (R12).
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import { type Decision, decide } from './core/decide.ts'
-import { newMemory } from './core/memory.ts'
+import type { Decision } from './core/decide.ts'
 import { type Overview, overview } from './core/overview.ts'
 import type { World } from './core/world.ts'
 import { type Health, health } from './core/writer.ts'
-import { firstLook, observe } from './observe.ts'
+import { onlooking } from './onlooking.ts'
 import type { Run } from './watch.ts'
 
 export type Status = Overview
@@ -22,31 +21,23 @@ const BETWEEN_LOOKS_MS = 100
 /** A row that asks for the next look this soon is still making up its mind. */
 const HURRY_MS = 50
 
-export async function status({ policy, who, links, clock, remainingMs }: Run): Promise<Status> {
+export async function status(run: Run): Promise<Status> {
+  const { clock, remainingMs } = run
   const startedAtMs = clock.monotonicNow()
-  let memory = newMemory(policy, startedAtMs, clock.wallNow())
-  let request = firstLook(policy)
   let lagMs: number | null = null
-  try {
-    for (let looks = 1; ; looks++) {
-      const context = { policy, who, request: null, remainingMs: remainingMs(), last: null, visibility: null }
-      const world = await observe(links, clock, request, context)
-      const now = clock.monotonicNow()
-      const decision = decide(memory, world, now)
-      memory = decision.memory
-      request = decision.look
-      const seen = overview(decision, world, now)
-      // The writer is read last: a heartbeat between the two reads looks like a second of lag. The least of several is right.
-      if (seen.lagMs !== null) lagMs = Math.min(lagMs ?? seen.lagMs, seen.lagMs)
-      const waitedMs = now - startedAtMs
-      const late = waitedMs > SETTLED_AFTER_MS_MAX || remainingMs() < BETWEEN_LOOKS_MS * 2
-      if (late || (looks >= LOOKS_MIN && settled(world, decision)))
-        return seen.lagMs === null ? seen : overview(decision, world, now, lagMs)
-      await pause(Math.min(BETWEEN_LOOKS_MS, request.afterMs))
-    }
-  } finally {
-    await Promise.all(Object.values(links.servers).map((link) => link.close()))
+  let looks = 0
+  for await (const { world, decision, now } of onlooking(run)) {
+    looks += 1
+    const seen = overview(decision, world, now)
+    // The writer is read last: a heartbeat between the two reads looks like a second of lag. The least of several is right.
+    if (seen.lagMs !== null) lagMs = Math.min(lagMs ?? seen.lagMs, seen.lagMs)
+    const waitedMs = now - startedAtMs
+    const late = waitedMs > SETTLED_AFTER_MS_MAX || remainingMs() < BETWEEN_LOOKS_MS * 2
+    if (late || (looks >= LOOKS_MIN && settled(world, decision)))
+      return seen.lagMs === null ? seen : overview(decision, world, now, lagMs)
+    await pause(Math.min(BETWEEN_LOOKS_MS, decision.look.afterMs))
   }
+  throw new Error('Looking ended by itself. Report this as a bug.')
 }
 
 function settled(world: World, { memory, look, step }: Decision): boolean {

@@ -4,9 +4,11 @@
  * The one thing to understand: what was not seen is `silent` or null, never guessed; a picture that looks healthy because nobody
  * could look would be worse than none.
  */
+import { type Assessment, assess, type Side } from './core/assessment.ts'
 import type { Decision } from './core/decide.ts'
-import { type Ledger, parseLedger } from './core/ledger.ts'
+import type { Ledger } from './core/ledger.ts'
 import type { ServerMemory } from './core/memory.ts'
+import { heartbeatLagMs } from './core/overview.ts'
 import type { Situation } from './core/situation.ts'
 import type { Channel, World } from './core/world.ts'
 
@@ -43,56 +45,41 @@ export interface ServerPicture {
 export type Receiving = 'running' | 'connecting' | 'stopped' | 'failed' | 'not set up' | 'unknown'
 
 /** What a decision about a look knows, as a picture. */
-export function pictureOf(
-  world: World,
-  decision: Decision,
-  recordValues: readonly string[] | null,
-): PairPicture {
-  const { policy } = world
-  const { text } = decision.memory.ledger
-  const parsed = text === null ? null : parseLedger(text)
-  const ledger = parsed === null || typeof parsed === 'string' ? null : parsed
-  const names = Object.keys(policy.servers)
-  const writer = ledger !== null && names.includes(ledger.writer) ? ledger.writer : (names[0] ?? '')
-  const spare = names.find((name) => name !== writer) ?? ''
-  const server = (name: string, role: ServerPicture['role']) =>
-    serverOf(world, decision.memory.servers[name], ledger, name, ledger === null ? 'unknown' : role)
+export function pictureOf(world: World, decision: Decision, now: number): PairPicture {
+  const a = assess(decision.memory, world, now)
+  const { readAtMs, record } = a.memory.ledger
+  const server = (side: Side, role: 'writer' | 'spare') =>
+    serverOf(a, side, a.ledger === null ? 'unknown' : role)
   return {
-    pair: policy.pair,
-    writerName: policy.record.name,
-    mode: policy.failover.mode,
+    pair: world.policy.pair,
+    writerName: world.policy.record.name,
+    mode: world.policy.failover.mode,
     situation: decision.situation,
-    servers: [server(writer, 'writer'), server(spare, 'spare')],
-    ledger,
-    recordValues,
-    lagMs: lagOf(world, writer, spare),
+    servers: [server(a.named, 'writer'), server(a.spare, 'spare')],
+    ledger: a.ledger,
+    recordValues: readAtMs === null ? null : (record?.values ?? []),
+    lagMs: heartbeatLagMs(a),
     atMs: world.wallClockMs,
   }
 }
 
-function serverOf(
-  world: World,
-  memory: ServerMemory | undefined,
-  ledger: Ledger | null,
-  name: string,
-  role: ServerPicture['role'],
-): ServerPicture {
-  const answer = world.servers[name]?.answer ?? null
+function serverOf(a: Assessment, side: Side, role: ServerPicture['role']): ServerPicture {
+  const { answer, name } = side
   return {
     name,
-    address: world.policy.servers[name]?.address ?? '',
+    address: a.policy.servers[name]?.address ?? '',
     role,
-    state: answer === null ? silence(memory) : answer.closed ? 'closed' : 'open',
+    state: answer === null ? silence(side.memory) : answer.closed ? 'closed' : 'open',
     version: answer?.version ?? null,
-    onHold: ledger?.holds.includes(name) === true,
+    onHold: a.ledger?.holds.includes(name) === true,
     receiving: answer === null ? 'unknown' : receivingOf(answer.channel),
   }
 }
 
 /** What the probes found: a look need not be the one in which they ended, so their sum counts. */
-function silence(memory: ServerMemory | undefined): ServerPicture['state'] {
-  if (memory?.ailment != null) return memory.ailment.outcome
-  return memory !== undefined && memory.refused > 0 && memory.silent === 0 ? 'refused' : 'silent'
+function silence(memory: ServerMemory): ServerPicture['state'] {
+  if (memory.ailment !== null) return memory.ailment.outcome
+  return memory.refused > 0 && memory.silent === 0 ? 'refused' : 'silent'
 }
 
 function receivingOf(channel: Channel | null): Receiving {
@@ -100,18 +87,4 @@ function receivingOf(channel: Channel | null): Receiving {
   if (channel.applierErrno !== 0) return 'failed'
   if (channel.receiver === 'on' && channel.applier === 'on') return 'running'
   return channel.receiver === 'connecting' && channel.applier === 'on' ? 'connecting' : 'stopped'
-}
-
-function lagOf(world: World, writer: string, spare: string): number | null {
-  const ahead = world.servers[writer]?.answer?.heartbeat
-  const behind = world.servers[spare]?.answer?.heartbeat
-  if (
-    ahead === undefined ||
-    behind === undefined ||
-    typeof ahead === 'string' ||
-    typeof behind === 'string'
-  ) {
-    return null
-  }
-  return Math.max(0, ahead.writtenClockMs - behind.writtenClockMs)
 }

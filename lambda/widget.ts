@@ -3,9 +3,7 @@
  * and its role could not.
  */
 import { type Configuration, loadConfiguration } from './config.ts'
-import { decide } from './core/decide.ts'
-import { newMemory } from './core/memory.ts'
-import { firstLook, observe } from './observe.ts'
+import { onlooking } from './onlooking.ts'
 import { runOf } from './pair.ts'
 import { drawing, type Theme } from './widget-drawing.ts'
 import { type PairPicture, pictureOf } from './widget-picture.ts'
@@ -52,23 +50,12 @@ async function look(
   pair: string,
   remainingMs: () => number,
 ): Promise<PairPicture> {
-  const { policy, who, links, clock } = runOf(configuration, pair, remainingMs)
-  let memory = newMemory(policy, clock.monotonicNow(), clock.wallNow())
-  let request = firstLook(policy)
-  let recordValues: readonly string[] | null = null
-  try {
-    for (let count = 1; ; count++) {
-      const context = { policy, who, request: null, remainingMs: remainingMs(), last: null, visibility: null }
-      const world = await observe(links, clock, request, context)
-      const decision = decide(memory, world, clock.monotonicNow())
-      memory = decision.memory
-      request = decision.look
-      if (world.directory?.state === 'read') recordValues = world.directory.record?.values ?? []
-      if (count === looks || remainingMs() <= 0) return pictureOf(world, decision, recordValues)
-    }
-  } finally {
-    await Promise.all(Object.values(links.servers).map((link) => link.close()))
+  let count = 0
+  for await (const { world, decision, now } of onlooking(runOf(configuration, pair, remainingMs))) {
+    count += 1
+    if (count === looks || remainingMs() <= 0) return pictureOf(world, decision, now)
   }
+  throw new Error('Looking ended by itself. Report this as a bug.')
 }
 
 function reasonOf(reason: unknown): string {

@@ -186,6 +186,12 @@ export function lackedBySpare(a: Assessment): string {
   return comparison?.server === a.spare.name && comparison.looks >= 2 ? comparison.lacks : ''
 }
 
+/** For how long the directory could not be read; 0 if it can. */
+export function unreadableForMs({ memory, now }: Assessment): number {
+  const { failure } = memory.ledger
+  return failure === null ? 0 : now - failure.sinceMs
+}
+
 /** How the spare differs, as the beginning of a sentence. */
 export function divergence(a: Assessment): string {
   const alone = errantOnSpare(a)

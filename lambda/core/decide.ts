@@ -9,7 +9,7 @@
  * Pure and synchronous: the same memory, world and time give the same decision, today and when a log line is replayed.
  */
 
-import { type Assessment, assess, isClosed, isOpen } from './assessment.ts'
+import { type Assessment, assess, isClosed, isOpen, unreadableForMs } from './assessment.ts'
 import { learn } from './learn.ts'
 import type { Memory } from './memory.ts'
 import { compose, type Message, milestones, type Tell, tell } from './message.ts'
@@ -206,9 +206,8 @@ function answered(a: Assessment, row: Row): boolean {
   if (planned(a) !== null) return switchoverAnswered(a, row)
   if (a.world.request === null || a.claim.kind === 'mine') return false
   if (asksOfLedger(a)) return answersRequest(a, row)
-  const { failure, state } = a.memory.ledger
-  const unreadable = failure !== null && a.now - failure.sinceMs >= PATIENCE_MS
-  if (unreadable || (state === 'known' && a.ledger === null)) return true
+  const missing = a.memory.ledger.state === 'known' && a.ledger === null
+  if (missing || unreadableForMs(a) >= PATIENCE_MS) return true
   if (a.claim.kind !== 'none') return false
   return row.refuses === true || isOpen(a.named) || (isClosed(a.named) && row.step === undefined)
 }
@@ -272,6 +271,7 @@ function asksForEvents(a: Assessment, side: Assessment['named']): boolean {
   return now === null || now.readAtMs === null || a.now - now.readAtMs > EVENTS_EVERY_MS
 }
 const EVENTS_EVERY_MS = 60_000
+
 /** The change that has to spread: of the writer, or of the TTL before a switchover. */
 function toFollow({ memory, claim }: Assessment): string | null {
   const lowered = claim.kind === 'mine' ? claim.ours.lowered : null

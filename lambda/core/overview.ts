@@ -234,12 +234,16 @@ function ledgerOverview({ memory, ledger, ledgerProblem }: Assessment): LedgerOv
 const heartbeatOf = ({ answer }: Side): HeartbeatRow | null =>
   answer === null || typeof answer.heartbeat === 'string' ? null : answer.heartbeat
 
-/** Both rows were written by the writer's clock. Where nobody writes any, they are equal and say nothing. */
-function lagOf(a: Assessment): number | null {
+/** How far the spare's newest heartbeat is behind the writer's, ms: both rows were written by the writer's clock. */
+export function heartbeatLagMs(a: Assessment): number | null {
   const named = heartbeatOf(a.named)
   const spare = heartbeatOf(a.spare)
-  if (named === null || spare === null || !isOpen(a.named) || unwatched(a)) return null
-  return Math.max(0, named.writtenClockMs - spare.writtenClockMs)
+  return named === null || spare === null ? null : Math.max(0, named.writtenClockMs - spare.writtenClockMs)
+}
+
+/** Where nobody writes any, they are equal and say nothing. */
+function lagOf(a: Assessment): number | null {
+  return !isOpen(a.named) || unwatched(a) ? null : heartbeatLagMs(a)
 }
 
 function watchOverview(a: Assessment): Overview['watch'] {

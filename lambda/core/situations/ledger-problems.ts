@@ -1,5 +1,5 @@
 /** Before anything else: can the ledger be read and understood, and does the writer record agree with it? */
-import { type Assessment, duration } from '../assessment.ts'
+import { type Assessment, duration, unreadableForMs } from '../assessment.ts'
 import { tell } from '../message.ts'
 import type { Row } from '../situation.ts'
 
@@ -13,7 +13,7 @@ export const ledgerProblems: readonly Row[] = [
     because: (a) => {
       const { failure } = a.memory.ledger
       if (failure === null) return 'The ledger is being read.'
-      return `The ledger can't be read (${failure.kind}: ${failure.message}), for ${duration(a.now - failure.sinceMs)} now: nothing is opened, closed or moved.`
+      return `The ledger can't be read (${failure.kind}: ${failure.message}), for ${duration(unreadableForMs(a))} now: nothing is opened, closed or moved.`
     },
     advice: (a) =>
       a.memory.ledger.failure === null

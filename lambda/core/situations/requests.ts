@@ -2,7 +2,14 @@
  * What a person asks of the ledger: to name the first writer, to pause and resume failovers, to release a held server. One swap, and
  * the look after it answers. Nothing here touches a server; a claim that stands keeps its course and takes the change along.
  */
-import { type Assessment, divergence, errantOnSpare, lackedBySpare, toInspect } from '../assessment.ts'
+import {
+  type Assessment,
+  divergence,
+  errantOnSpare,
+  lackedBySpare,
+  toInspect,
+  unreadableForMs,
+} from '../assessment.ts'
 import { requestText } from '../by-hand.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
@@ -22,8 +29,7 @@ const GIVE_UP_MS = 5000
 
 /** The person has an answer: it is done, refused, or can't be done now. */
 export function answersRequest(a: Assessment, row: Row): boolean {
-  const { failure } = a.memory.ledger
-  const unreadable = failure !== null && a.now - failure.sinceMs >= GIVE_UP_MS
+  const unreadable = unreadableForMs(a) >= GIVE_UP_MS
   // What keeps anybody from changing the ledger is a refusal here.
   const known = a.memory.ledger.state === 'known' && ledgerProblems.includes(row)
   return row.refuses === true || known || unreadable || row.code === 'directory-refuses'

@@ -1,5 +1,5 @@
 /** At most one server is open (must 1): the one that the ledger does not name is closed at sight, or as it wakes. */
-import { type Assessment, acts, isOpen } from '../assessment.ts'
+import { type Assessment, acts, isOpen, unreadableForMs } from '../assessment.ts'
 import { tell } from '../message.ts'
 import { toClose } from '../server-words.ts'
 import type { Row } from '../situation.ts'
@@ -9,10 +9,6 @@ import * as steps from '../steps.ts'
 const movedAndUnreadable = (a: Assessment) =>
   a.memory.moved !== null && a.world.directory?.state === 'unreadable'
 
-const unreadableForMs = (a: Assessment) => {
-  const { failure } = a.memory.ledger
-  return failure === null ? 0 : a.now - failure.sinceMs
-}
 const TOLD_AFTER_MS = 5000
 
 export const secondOpen: readonly Row[] = [
