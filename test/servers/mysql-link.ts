@@ -222,6 +222,21 @@ export function linkSuite(family: Family): void {
     expect(await onAlice.reread(alice.session + 1, 500)).toBeNull()
   })
 
+  test('what came last is dated, though it came between two looks', async () => {
+    const link = linkTo(pair.bob)
+    await answerOf(link)
+    await writeOrder(pair.alice)
+    await pair.waitUntilCaughtUp(pair.bob)
+    const writtenAtMs = now()
+    pair.alice.freeze()
+    await pause(900)
+    const { clockMs, channel } = await answerOf(link)
+    const agoMs = clockMs - (channel?.lastReceivedClockMs ?? 0)
+    expect(agoMs).toBeGreaterThan(450)
+    // A heartbeat of the channel may have been on its way as well.
+    expect(agoMs).toBeLessThan(now() - writtenAtMs + 1000)
+  })
+
   test('clients are counted, and sessions of other invocations listed by their id and whose they are', async () => {
     const first = linkTo(pair.alice)
     await answerOf(first)

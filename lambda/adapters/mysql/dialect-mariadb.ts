@@ -26,6 +26,7 @@ export function mariadbDialect(variables: ReadonlySet<string>): Dialect {
     channelNameColumn: 'Connection_name',
     channelFacts: `SELECT ${executed} AS executed`,
     channelOf,
+    arrivalColumns: ['Master_Log_File', 'Read_Master_Log_Pos', 'Gtid_IO_Pos', 'Slave_received_heartbeats'],
     sessions: {
       table:
         '(SELECT ID AS id, USER AS account, COMMAND AS command, STATE AS state FROM information_schema.PROCESSLIST) AS session',

@@ -30,6 +30,8 @@ export function mysqlDialect(version: number, variables: ReadonlySet<string>): D
       lastReceivedClockMs: numberOf(facts, 'last_received'),
       sourceUuid: textOf(replication, 'Source_UUID', 'Master_UUID'),
     }),
+    // Before 8.0 that row doesn't count the source's own heartbeats, so it can date nothing either.
+    arrivalColumns: null,
     sessions: version >= 80_022 ? processlistSessions : threadSessions,
     stopReceiver: `STOP ${replica} IO_THREAD FOR CHANNEL ?`,
     startReceiver: `START ${replica} IO_THREAD FOR CHANNEL ?`,

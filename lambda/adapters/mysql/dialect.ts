@@ -30,6 +30,8 @@ export interface Dialect {
   readonly channelFacts: string
   /** What only this family's rows tell about a channel. */
   readonly channelOf: (replication: Row, facts: Row) => ChannelPart
+  /** Columns of `showReplication` that move with all that comes, where the server doesn't say when something last came; else null. */
+  readonly arrivalColumns: readonly string[] | null
   readonly sessions: SessionWords
   readonly stopReceiver: string
   readonly startReceiver: string

@@ -7,6 +7,7 @@
 import type { ActResult, BeatStep, QueueCloseStep, ServerLookRequest, ServerStep } from '../../core/step.ts'
 import type { ServerView } from '../../core/world.ts'
 import type { ServerLink } from '../server.ts'
+import { Arrivals } from './arrivals.ts'
 import { Beats } from './beats.ts'
 import { type Found, tablesOf } from './binlog.ts'
 import { textOf } from './columns.ts'
@@ -16,7 +17,7 @@ import { Detachment } from './detach.ts'
 import type { Dialect } from './dialect.ts'
 import { failureOf } from './errors.ts'
 import { Guard } from './guard.ts'
-import { type Facts, readFacts } from './look.ts'
+import { arrivalMark, chooseChannel, type Facts, readFacts } from './look.ts'
 import { performStep } from './perform.ts'
 import { Prober, probeOf } from './probe.ts'
 import type { Credentials, Session, TlsSettings } from './session.ts'
@@ -78,6 +79,7 @@ class MysqlLink implements ServerLink {
   readonly #guard: Guard
   readonly #beats: Beats
   readonly #detachment = new Detachment()
+  readonly #arrivals: Arrivals
   readonly #listeners: (() => void)[] = []
   #changed = Promise.withResolvers<void>()
   #control: Control | null = null
@@ -104,6 +106,7 @@ class MysqlLink implements ServerLink {
     this.#guard = new Guard({ sessions, onClosed: (byPeer) => this.#socketClosed(byPeer) })
     const giveUp = (id: number) => this.#killIfLocked(id)
     this.#beats = new Beats({ sessions, pair, who, monotonicNow, giveUp })
+    this.#arrivals = new Arrivals({ monotonicNow, read: () => this.#readArrivals() })
   }
 
   onChange(listener: () => void): void {
@@ -163,6 +166,7 @@ class MysqlLink implements ServerLink {
 
   async close(): Promise<void> {
     this.#closed = true
+    this.#arrivals.end()
     await this.#sessions.close()
   }
 
@@ -254,7 +258,23 @@ class MysqlLink implements ServerLink {
     this.#dialect = control.profile.dialect
     const isOurs = (token: string, id: number) => this.#sessions.isOurs(token, id)
     const { session, profile } = control
-    return readFacts({ session, profile, pair, monotonicNow, isOurs, events, obstaclesFromMs })
+    const arrived = (mark: string) => this.#arrivals.note(mark)
+    return readFacts({ session, profile, pair, monotonicNow, isOurs, arrived, events, obstaclesFromMs })
+  }
+
+  /** Only while the standing connection has nothing else to do. */
+  async #readArrivals(): Promise<string | null> {
+    const session = this.#control?.session
+    const dialect = this.#dialect
+    if (session === undefined || dialect === null || this.#standing !== null || this.#performing) return null
+    try {
+      const { rows } = await session.queryWithin(this.#options.probeTimeoutMs, dialect.showReplication)
+      const replication = chooseChannel(rows, dialect)
+      return replication === null ? null : arrivalMark(replication, dialect)
+    } catch {
+      // Whatever is wrong with the connection, the next look meets it too.
+      return null
+    }
   }
 
   #standingEnded(control: Control, standing: Standing, facts: Facts | null, error: unknown): void {
@@ -264,6 +284,7 @@ class MysqlLink implements ServerLink {
       control.channelName = facts.channelName
       this.#beats.seen(facts.accountSessions)
       this.#keepOpen()
+      if (facts.answer.closed && this.#dialect?.arrivalColumns != null) this.#arrivals.goOn()
       if (standing.givenUp) this.#prober.add(probeOf(standing.startedAtMs, nowMs, null))
       return
     }

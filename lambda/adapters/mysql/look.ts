@@ -21,6 +21,8 @@ export interface Reading {
   readonly monotonicNow: () => number
   /** Whether a session, by its token or id, is a live connection of this invocation or can do no harm. */
   readonly isOurs: (token: string, id: number) => boolean
+  /** Takes what moves with all that comes over the channel, and says when it moved last; null if nobody knows. */
+  readonly arrived: (mark: string) => number | null
   /** Whether to read the events too. */
   readonly events: boolean
   /** Look for what stands in the way of a switchover, too, from this age on; null: don't. */
@@ -46,6 +48,8 @@ export async function readFacts(reading: Reading): Promise<Facts> {
   if (flagOf(globals, 'without_gtids')) throw withoutGtids('gtid_mode is not ON')
   const replication = chooseChannel((await session.query(dialect.showReplication)).rows, dialect)
   const channelName = replication === null ? '' : textOf(replication, dialect.channelNameColumn)
+  const mark = replication === null ? null : arrivalMark(replication, dialect)
+  const arrivedAtMs = mark === null ? null : reading.arrived(mark)
   const more = await session.query(dialect.channelFacts, channelParameters(dialect.channelFacts, channelName))
   const facts = only(more)
   const readAtMs = reading.monotonicNow()
@@ -68,7 +72,15 @@ export async function readFacts(reading: Reading): Promise<Facts> {
       closed: flagOf(globals, 'closed'),
       halfClosed: flagOf(globals, 'half_closed'),
       executed: dialect.setOf(textOf(facts, 'executed')),
-      channel: replication === null ? null : channelOf(replication, dialect.channelOf(replication, facts)),
+      channel:
+        replication === null
+          ? null
+          : {
+              ...channelOf(replication, dialect.channelOf(replication, facts)),
+              ...(arrivedAtMs === null
+                ? {}
+                : { lastReceivedClockMs: numberOf(globals, 'clock_ms') - (readAtMs - arrivedAtMs) }),
+            },
       ...tables,
       others: sessions.others,
       clients: sessions.clients,
@@ -80,6 +92,11 @@ export async function readFacts(reading: Reading): Promise<Facts> {
       obstacles,
     },
   }
+}
+
+/** What moves with all that comes over this channel; null where the server itself says when something came. */
+export function arrivalMark(replication: Row, { arrivalColumns }: Dialect): string | null {
+  return arrivalColumns?.map((column) => textOf(replication, column)).join('|') ?? null
 }
 
 /** The default channel if there is one, else the only one, else the first; channels of group replication are not ours. */
