@@ -1,5 +1,5 @@
 /**
- * `npm test` (quick), `npm run test:long` (long) and `npm run test:deploy` (deploy): everything that a test needs is made first,
+ * `npm test` (quick), `npm run test:long` (long), `test:scenarios` and `test:deploy`: everything that a test needs is made first,
  * then the tests run, and the last line is `N passed, N failed`.
  *
  * The one thing to understand: nothing may pass by not running. A runner that crashes, a suite without tests and one that does

@@ -10,7 +10,7 @@ import { ELSEWHERE, SUITES } from './table.ts'
 
 const head = `# Every way to die
 
-What goes wrong, and what Hotspare then does. Each row is played on real servers of each family by \`npm run test:long\`
+What goes wrong, and what Hotspare then does. Each row is played on real servers of each family by \`npm run test:scenarios\`
 ([test/servers/scenarios](../test/servers/scenarios/table.ts)), and is red if the function's log or the number of failovers says
 otherwise. The codes lead to the [runbook](operations.md). T and a number is a known trap that users of earlier tools have
 fallen into, M and a number one of the [musts](architecture.md#the-musts).
