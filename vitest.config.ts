@@ -2,8 +2,9 @@
  * How the tests run: plain ones two files at a time, those with real servers one file at a time after them, and the long ones,
  * which `npm test` leaves out, by themselves.
  *
- * The one thing to understand: a pair of servers, its application and the function under test are four busy processes, and
- * what they measure is time. On two cores a second such file would make the first one's deadlines a matter of luck.
+ * The one thing to understand: a pair of servers, its application and the function under test are four busy processes, and some tests
+ * in `npm test` hold them to seconds. Those run one file at a time. The long ones mostly wait, for claims to run out and links to heal,
+ * with deadlines of many seconds: two files at a time.
  */
 import { defineConfig } from 'vitest/config'
 
@@ -51,12 +52,11 @@ export default defineConfig({
           setupFiles,
           testTimeout: 600_000,
           hookTimeout: 120_000,
-          maxWorkers: 1,
+          maxWorkers: 2,
           sequence: { groupOrder: 2 },
         },
       },
       {
-        // Two files at a time all the same: what these wait for has deadlines of many seconds, and there are many of them.
         test: {
           name: 'scenarios',
           include: [scenarios],

@@ -75,3 +75,5 @@ export interface Initialisation {
 }
 
 export const flavours: Readonly<Record<Family, Flavour>> = { mysql, mariadb }
+
+export const FAMILIES: readonly Family[] = ['mysql', 'mariadb']

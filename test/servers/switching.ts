@@ -6,7 +6,7 @@ import type { Invocation } from '../../lab/lambda/invocation.ts'
 import { type LookLine, lookOf } from '../../lab/log-line.ts'
 import { PAIR, type Stage, type StageOptions } from '../../lab/stage.ts'
 import type { SwitchoverAnswer } from '../../lambda/switchover-request.ts'
-import { eventually, isOpen, ledgerOf, onStage, recordOf, startWatch } from './on-stage.ts'
+import { eventually, isOpen, ledgerOf, looks, onStage, recordOf, startWatch } from './on-stage.ts'
 
 export interface Scene {
   readonly stage: Stage
@@ -53,6 +53,16 @@ export function when(invocation: Invocation, isIt: (look: LookLine) => boolean, 
     acted = true
     act()
   })
+}
+
+/** Long enough for a switchover's claim to be watched for its whole length and for what follows. */
+export const TAKEN_OVER_MS = 60_000
+
+/** A second watch ends whatever a switchover has left behind, and is content. */
+export async function expectTakenOver({ stage }: Scene): Promise<void> {
+  const second = await startWatch(stage, null, { name: 'second' })
+  await eventually('the claim is gone', () => ledgerOf(stage).claim === null, TAKEN_OVER_MS)
+  await eventually('a watch is content', () => looks(second).at(-1)?.situation === 'healthy', TAKEN_OVER_MS)
 }
 
 /** The one server that is open is named, the record points at it, no claim stands, and nothing that was acknowledged is missing. */

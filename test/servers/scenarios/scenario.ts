@@ -6,9 +6,7 @@
  */
 import type { Family } from '../../../lab/database/family.ts'
 
-export type { Family } from '../../../lab/database/family.ts'
-
-export const FAMILIES: readonly Family[] = ['mysql', 'mariadb']
+export { FAMILIES, type Family } from '../../../lab/database/family.ts'
 
 /** Played on real servers of that family, or the reason why it can't be. */
 export type Cell = 'tested' | { readonly cannot: string }
