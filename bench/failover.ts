@@ -9,7 +9,7 @@
  * this machine's: compare ratios and medians. Each run of `crash` and `backlog` has a run of the floor right after it.
  */
 import { parseArgs } from 'node:util'
-import type { Family } from '../lab/database/family.ts'
+import { FAMILIES, type Family } from '../lab/database/family.ts'
 import { BACKLOG_TRANSACTIONS } from '../lab/death.ts'
 import { playFailover, type Scenario, type Verdict } from '../lab/failover-story.ts'
 import { type Spread, spread } from '../lab/figures.ts'
@@ -20,7 +20,6 @@ import { openStage, type Stage } from '../lab/stage.ts'
 import { type Floor, playFloor } from './floor.ts'
 
 const SCENARIOS: readonly Scenario[] = ['crash', 'freeze', 'backlog', 'black-hole']
-const FAMILIES: readonly Family[] = ['mysql', 'mariadb']
 const QUOTA_SHARE = 0.25
 /** Committing the backlog takes longer on a slow machine than a spare may be stale by default; that is not what is measured. */
 const BACKLOG_FRESHNESS_MS = 60_000
@@ -139,7 +138,7 @@ async function play(conditions: Conditions, quota: Quota | null): Promise<Run> {
   const { scenario } = conditions
   const floor =
     scenario === 'crash' || scenario === 'backlog'
-      ? await onStage(conditions, ({ pair }) => playFloor(pair, { scenario, warmUpMs: warmUpMs() }))
+      ? await onStage(conditions, (stage) => playFloor(stage, { scenario, warmUpMs: warmUpMs() }))
       : null
   return { ...product, floor }
 }

@@ -8,6 +8,7 @@ import { type Acknowledged, type Application, startApplication } from './applica
 import { openConnection } from './database/connection.ts'
 import type { DatabaseServer } from './database/database-server.ts'
 import { prepareDeath, type Scenario } from './death.ts'
+import { firstCommit } from './first-commit.ts'
 import type { Invocation, LogLine } from './lambda/invocation.ts'
 import { type LookLine, lookOf, messageOf } from './log-line.ts'
 import { PAIR, type Stage, WRITER_NAME } from './stage.ts'
@@ -80,7 +81,7 @@ export async function playFailover(stage: Stage, options: StoryOptions): Promise
     const diedWallMs = Date.now()
     tell(death.words)
     const dying = death.begin()
-    const writable = firstCommit(stage, spare.server, timeoutMs)
+    const writable = firstCommit(pair, spare.server, timeoutMs)
     // Awaited only after the record has moved; what went wrong is told then.
     writable.catch(() => undefined)
     await dying
@@ -155,27 +156,6 @@ function startApplications(stage: Stage, scenario: Scenario, oldHost: string): A
     stop: async () => {
       await Promise.all([byName.stop(), stubborn?.stop()])
     },
-  }
-}
-
-/** Tries to write on this server, over and over, on fresh statements; resolves with the moment of the first commit. */
-async function firstCommit(stage: Stage, server: DatabaseServer, timeoutMs: number): Promise<number> {
-  const { application, port, caFile } = stage.pair
-  const host = stage.pair.hostFor('application', server)
-  const prober = await openConnection({ ...application, host, port, caFile }, 5000)
-  const endsAtMs = performance.now() + timeoutMs
-  try {
-    for (let attempt = 1; performance.now() < endsAtMs; attempt++) {
-      try {
-        await prober.connection.query('INSERT INTO shop.orders (token) VALUES (?)', [`prober-${attempt}`])
-        return performance.now()
-      } catch {
-        await pause(2)
-      }
-    }
-    throw new Error(`${server.name} took no write within ${timeoutMs} ms`)
-  } finally {
-    prober.close()
   }
 }
 
