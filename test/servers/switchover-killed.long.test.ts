@@ -43,15 +43,21 @@ const DEATHS: Readonly<Record<string, Death>> = {
   },
   'the swap that goes back': { at: ({ last }) => last?.step === 'swap', writer: 'alice', behind: true },
   'the opening': { at: ({ last }) => last?.step === 'open' && last.outcome === 'done', writer: 'bob' },
-  'the move': { at: ({ situation }) => situation === 'recording-takeover', writer: 'bob' },
+  'the move': { at: ({ situation }) => situation === 'switchover-following', writer: 'bob' },
 }
 
 describe.each(FAMILIES)('M6, M7, T14: killed -9, %s', (family) => {
   it.each(Object.keys(DEATHS))('after %s: a watch finishes it or undoes it', async (name) => {
     const death = DEATHS[name]
     if (death === undefined) throw new Error(name)
-    await onScene({ family, configuration: { switchover: { writeBlockMs: 3000 } } }, async (scene) => {
+    const options = {
+      family,
+      pair: { proxies: true },
+      configuration: { switchover: { writeBlockMs: 3000 } },
+    }
+    await onScene(options, async (scene) => {
       const { faults } = scene.stage.aws.route53
+      const { links } = scene.stage.pair
       const play = async () => {
         const request = scene.send({ force: ['switchover-lagging'], waitForQuietMs: 60_000 })
         let closed = false
@@ -59,13 +65,17 @@ describe.each(FAMILIES)('M6, M7, T14: killed -9, %s', (family) => {
           const look = lookOf(line)
           if (look === null) return
           closed ||= look.situation === 'switchover-over-budget'
-          // Without this the move would be through before the kill arrives.
-          if (name === 'the opening' && look.situation === 'switchover-opening') faults.outage = 'refuse'
+          // Without these the move, or the whole switchover, would be through before the kill arrives.
+          if (look.situation === 'switchover-opening') {
+            if (name === 'the opening') faults.outage = 'refuse'
+            if (name === 'the move') links?.bobToAlice.cut()
+          }
           if (name === 'the swap that goes back' && !closed) return
           if (death.at(look)) request.kill()
         })
         expect((await request.finished).error).toBeDefined()
         faults.outage = 'none'
+        links?.bobToAlice.heal()
       }
       await (death.behind === true ? whileBehind(scene, play) : play())
       await expectTakenOver(scene)
