@@ -4,7 +4,8 @@
  *
  * The one thing to understand: it checks nothing, so no watch may be at work; one would close the server that its ledger does not
  * name. It runs on the pair right after the product's switchovers, whose watch is gone, under a load of the same kind. Sessions on
- * the old writer are ended as Hotspare ends them, but nobody waits for it; the record is moved in the lab's zone, unasked.
+ * the old writer are ended as Hotspare ends them, but nobody waits for it; the record is moved in the lab's zone, unasked. Hotspare
+ * closes when the spare has just caught up, so the floor does too: before the closing, which is where its time begins.
  */
 import type { Connection } from 'mysql2/promise'
 import { application } from '../lab/database/accounts.ts'
@@ -55,14 +56,13 @@ export async function playSwitchoverFloor(
     const swaps: { block: WriteBlock; statementsMs: number; rowsPerSecond: number }[] = []
     for (let count = 0; count < options.swaps; count++) {
       const rowsPerSecond = await load.rate(options.restMs)
-      const startedAtMs = performance.now()
-      const { openedAtMs } = await move(from.connection, to.connection, pair.family)
+      const { startedAtMs, statementsMs } = await move(from.connection, to.connection, pair.family)
       const values = [pair.hostFor('application', to.server)]
       stage.aws.zone.set({ name: WRITER_NAME, type: 'A', ttlSeconds: options.ttlSeconds, values })
       await everybodyWritesOn(stage, load, to.server, startedAtMs)
       const block = writeBlockOf(load.knockerOf(from.server), load.knockerOf(to.server), startedAtMs)
       if (block === null) throw new Error(`the floor: nobody could write on ${to.server.name}`)
-      swaps.push({ block, statementsMs: openedAtMs - startedAtMs, rowsPerSecond })
+      swaps.push({ block, statementsMs, rowsPerSecond })
       ;[from, to] = [to, from]
     }
     await load.stop()
@@ -94,24 +94,38 @@ async function everybodyWritesOn(stage: Stage, load: Load, server: DatabaseServe
 }
 
 /** Close, read the position, wait for it, open: nothing else is needed if nothing goes wrong. */
-async function move(old: Connection, spare: Connection, family: Family): Promise<{ openedAtMs: number }> {
+async function move(old: Connection, spare: Connection, family: Family): Promise<Moved> {
+  await caughtUp(old, spare, family)
+  const startedAtMs = performance.now()
+  await old.query(flavours[family].close)
+  const applied = caughtUp(old, spare, family)
+  // Sent after the position was asked for, on the same connection; nobody who writes waits for it.
+  const ended = endSessions(old)
+  await applied
+  await spare.query(flavours[family].open)
+  const statementsMs = performance.now() - startedAtMs
+  await ended
+  return { startedAtMs, statementsMs }
+}
+
+interface Moved {
+  readonly startedAtMs: number
+  readonly statementsMs: number
+}
+
+/** Resolves when the spare has applied what the old writer has committed by now. */
+async function caughtUp(old: Connection, spare: Connection, family: Family): Promise<void> {
   // Both wait until the applier has committed everything that these name, or for so many seconds.
   const [wait, position] =
     family === 'mysql'
       ? ['WAIT_FOR_EXECUTED_GTID_SET', '@@global.gtid_executed']
       : ['MASTER_GTID_WAIT', '@@global.gtid_binlog_pos']
-  await old.query(flavours[family].close)
   const [executed] = await old.query(`SELECT ${position} AS position`)
   const wanted = (executed as { position: string }[])[0]?.position
-  const ended = endSessions(old)
   const [answer] = await spare.query(`SELECT ${wait}(?, ${APPLIED_TIMEOUT_SECONDS}) AS outcome`, [wanted])
   const outcome = (answer as { outcome: number }[])[0]?.outcome
   if (Number(outcome) !== 0)
     throw new Error(`The spare did not apply ${wanted} within ${APPLIED_TIMEOUT_SECONDS} s (${outcome})`)
-  await spare.query(flavours[family].open)
-  const openedAtMs = performance.now()
-  await ended
-  return { openedAtMs }
 }
 
 async function endSessions(old: Connection): Promise<void> {

@@ -8,7 +8,7 @@ import { spread } from './figures.ts'
 import { writeBlockOf } from './knocker.ts'
 import type { LocalFunction } from './lambda/function.ts'
 import type { Invocation } from './lambda/invocation.ts'
-import { lookOf, messageOf } from './log-line.ts'
+import { type LookLine, lookOf, messageOf } from './log-line.ts'
 import { PAIR, type Stage, WRITER_NAME } from './stage.ts'
 import { type Load, type LoadOptions, startLoad } from './switchover-load.ts'
 
@@ -27,6 +27,17 @@ export interface Swap {
   readonly rowsPerSecond: number
   /** How often it was refused before, nothing closed and nothing changed. */
   readonly refusals: number
+  /** Where the function's write block went, ms; null if a mark is missing. */
+  readonly phases: Phases | null
+}
+
+export interface Phases {
+  /** From the start of the closing until it was seen closed, sessions ended. */
+  readonly closingMs: number
+  /** From then until both had the same position. */
+  readonly catchingUpMs: number
+  /** From then until the new writer was open. */
+  readonly openingMs: number
 }
 
 export interface SwitchoverVerdict {
@@ -145,12 +156,12 @@ async function swap(given: SwapOptions): Promise<Omit<Swap, 'rowsPerSecond'>> {
   const asking = { lowerTtl: given.options.lowerTtl ?? false, tell }
   let refusals = 0
   let startedAtMs = performance.now()
-  let answer = await requestSwap(given.requests, to, asking)
+  let { answer, looks } = await requestSwap(given.requests, to, asking)
   // Nothing was closed, so it was a refusal.
   while (!answer.ok && answer.writeBlockMs === null && refusals < (given.options.refusalsMax ?? 0)) {
     refusals++
     startedAtMs = performance.now()
-    answer = await requestSwap(given.requests, to, asking)
+    ;({ answer, looks } = await requestSwap(given.requests, to, asking))
   }
   if (!answer.ok) throw new Error(`to ${to.name}: ${answer.situation} ${answer.because}`)
   const answeredMs = Math.round(performance.now() - startedAtMs)
@@ -169,15 +180,25 @@ async function swap(given: SwapOptions): Promise<Omit<Swap, 'rowsPerSecond'>> {
   tell(
     `${to.name} is the writer. Nobody could write for ${measured.measuredBlockMs} ms (the function says ${measured.writeBlockMs}); through the name an application wrote again after ${measured.throughNameMs} ms.`,
   )
-  return { from: from.name, to: to.name, answeredMs, refusals, ...measured }
+  return { from: from.name, to: to.name, answeredMs, refusals, phases: phasesOf(looks), ...measured }
 }
 
-/** Asks the request function for it. Throws if there is no answer. */
+/** The position's own mark is a failover's; in a switchover the look that saw it is the one that opens. */
+function phasesOf(looks: readonly LookLine[]): Phases | null {
+  const at = (wanted: string) => looks.at(-1)?.timeline.find(({ what }) => what === wanted)?.atMs
+  const [closing, closed, opened] = ['closing', 'closed', 'opened'].map(at)
+  const caughtUp = looks.find(({ situation }) => situation === 'switchover-opening')?.now
+  if (closing === undefined || closed === undefined || caughtUp === undefined || opened === undefined)
+    return null
+  return { closingMs: closed - closing, catchingUpMs: caughtUp - closed, openingMs: opened - caughtUp }
+}
+
+/** Asks the request function for it, and gives its answer and the looks that it logged. Throws if there is no answer. */
 export async function requestSwap(
   requests: LocalFunction,
   to: DatabaseServer,
   options: { readonly lowerTtl: boolean; readonly tell?: (text: string) => void },
-): Promise<SwitchoverAnswer> {
+): Promise<{ answer: SwitchoverAnswer; looks: readonly LookLine[] }> {
   const tell = options.tell ?? (() => undefined)
   // A spare that lags for a moment under this load is waited for, rather than the request refused.
   const event = { action: 'switchover', pair: PAIR, to: to.name, waitForQuietMs: 60_000 }
@@ -187,7 +208,8 @@ export async function requestSwap(
   narrate(request, tell)
   const { result, error } = await request.finished
   if (result === undefined) throw new Error(`to ${to.name}: ${error?.errorMessage ?? 'no answer'}`)
-  return result as SwitchoverAnswer
+  const looks = request.logs.map(lookOf).filter((look) => look !== null)
+  return { answer: result as SwitchoverAnswer, looks }
 }
 
 export interface Judged {

@@ -17,7 +17,7 @@ import { findPython } from './python-tree.ts'
 export interface ClientsStoryOptions {
   readonly swaps: number
   readonly lowerTtl: boolean
-  /** How long a client that lost its connection waits before it asks for the name and connects, ms. */
+  /** How long a client that lost a connection waits before it asks for the name, ms. */
   readonly askAfterMs: number
   /** Between one swap and the next, ms: longer than the TTL, so that both have forgotten where the name led. */
   readonly restMs: number
@@ -52,7 +52,7 @@ export async function playClients(stage: Stage, options: ClientsStoryOptions): P
     for (let count = 0; count < options.swaps; count++) {
       await pause(options.restMs)
       const startedAtMs = performance.now()
-      const answer = await requestSwap(requests, to, { lowerTtl: options.lowerTtl })
+      const { answer } = await requestSwap(requests, to, { lowerTtl: options.lowerTtl })
       if (!answer.ok) throw new Error(`to ${to.name}: ${answer.situation} ${answer.because}`)
       const [fromHost, toHost] = [from, to].map((server) => pair.hostFor('application', server))
       const outageOf = (client: Application) => outageMs(client, fromHost ?? '', toHost ?? '', startedAtMs)

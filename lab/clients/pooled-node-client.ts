@@ -18,13 +18,15 @@ export interface ClientOptions {
   readonly port: number
   readonly caFile: string
   readonly target: NamedTarget
-  /** How long it waits after an error before it connects and asks for the name again, ms. */
+  /** How long after the end of a connection it asks for the name again at the earliest, ms. */
   readonly askAfterMs: number
 }
 
 const CONNECTIONS = 4
 const EVERY_MS = 20
 const TIMEOUT_MS = 2000
+/** After an error that the same server, asked again at once, would only repeat. */
+const RETRY_MS = 50
 /** ER_OPTION_PREVENTS_STATEMENT and ER_READ_ONLY_MODE: this server is no writer. */
 const READ_ONLY_ERRNOS: readonly unknown[] = [1290, 1836]
 
@@ -58,7 +60,7 @@ export function startPooledNodeClient(options: ClientOptions): Application {
         await write()
         await pause(EVERY_MS)
       } catch {
-        await pause(options.askAfterMs)
+        await pause(RETRY_MS)
       }
     }
   }
@@ -79,8 +81,15 @@ export function startPooledNodeClient(options: ClientOptions): Application {
 }
 
 /** What a careful user sets: few connections, bounded waiting, nothing kept for ever, the server's certificate verified. */
-function poolFor({ account, port, caFile, target }: ClientOptions, sockets: WeakMap<object, Socket>) {
-  const hostOf = nameLookup(target)
+function poolFor(options: ClientOptions, sockets: WeakMap<object, Socket>) {
+  const { account, port, caFile, target, askAfterMs } = options
+  const nameToHost = nameLookup(target)
+  let lostAtMs = Number.NEGATIVE_INFINITY
+  // A pool replaces connections that have ended as soon as it is asked for one, so the waiting is done here.
+  const hostOf = async () => {
+    await pause(Math.max(0, lostAtMs + askAfterMs - performance.now()))
+    return nameToHost()
+  }
   const lookup: LookupFunction = (_name, { all }, done) => {
     hostOf().then(
       // An address looks like a name to whoever asked for all of them.
@@ -95,6 +104,9 @@ function poolFor({ account, port, caFile, target }: ClientOptions, sockets: Weak
     stream: ({ config }: { config: object }) => {
       const socket = connect({ host: target.name, port, lookup, noDelay: true, keepAlive: true })
       sockets.set(config, socket)
+      socket.once('close', () => {
+        lostAtMs = performance.now()
+      })
       return socket
     },
     ssl: { ca: readFileSync(caFile, 'utf8'), rejectUnauthorized: true },

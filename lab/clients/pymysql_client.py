@@ -22,6 +22,8 @@ import pymysql
 # ER_OPTION_PREVENTS_STATEMENT and ER_READ_ONLY_MODE: this server is no writer.
 READ_ONLY_ERRNOS = (1290, 1836)
 TIMEOUT_SECONDS = 2
+# After an error that the same server, asked again at once, would only repeat.
+RETRY_SECONDS = 0.05
 
 
 class NameLookup:
@@ -46,6 +48,7 @@ class Client:
         self.connection = None
         self.host = None
         self.count = 0
+        self.lost_at = None
 
     def borrow(self):
         """A connection that answers: the one there is, or a new one to whom the name leads now."""
@@ -53,6 +56,8 @@ class Client:
             self.connection.ping(reconnect=False)
             return self.connection
         options = self.options
+        if self.lost_at is not None:
+            time.sleep(max(0, self.lost_at + options["askAfterMs"] / 1000 - time.monotonic()))
         self.host = self.lookup.host()
         self.connection = pymysql.connect(
             host=self.host,
@@ -77,16 +82,18 @@ class Client:
         say({"token": token, "host": self.host, "monotonicMs": time.monotonic_ns() / 1e6})
 
     def give_up(self, error):
-        errno = error.args[0] if error.args else None
-        # The server refused this one statement and is the writer all the same: the connection is whole.
-        if isinstance(error, (pymysql.err.IntegrityError, pymysql.err.DataError)) and errno not in READ_ONLY_ERRNOS:
-            return
+        """Throws the connection away unless it is whole; says how long to wait before trying again."""
+        if isinstance(error, (pymysql.err.IntegrityError, pymysql.err.DataError)):
+            return RETRY_SECONDS  # The server refused this one statement and is the writer all the same.
         connection, self.connection = self.connection, None
-        if connection is not None:
-            try:
-                connection.close()
-            except pymysql.err.Error:
-                pass  # It was gone already.
+        if connection is None:
+            return RETRY_SECONDS
+        self.lost_at = time.monotonic()
+        try:
+            connection.close()
+        except pymysql.err.Error:
+            pass  # It was gone already.
+        return RETRY_SECONDS if error.args and error.args[0] in READ_ONLY_ERRNOS else 0
 
 
 def say(row):
@@ -103,12 +110,11 @@ def main():
     while not ending.is_set():
         try:
             client.write()
-            wait_ms = options["everyMs"]
+            wait_seconds = options["everyMs"] / 1000
         except (pymysql.err.Error, dns.exception.DNSException, OSError) as error:
-            client.give_up(error)
+            wait_seconds = client.give_up(error)
             print(error, file=sys.stderr)
-            wait_ms = options["askAfterMs"]
-        ending.wait(wait_ms / 1000)
+        ending.wait(wait_seconds)
 
 
 main()
