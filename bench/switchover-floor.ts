@@ -55,6 +55,7 @@ export async function playSwitchoverFloor(
     await everybodyWritesOn(stage, load, from.server, 0)
     const swaps: { block: WriteBlock; statementsMs: number; rowsPerSecond: number }[] = []
     for (let count = 0; count < options.swaps; count++) {
+      await load.holdOn(from.server)
       const rowsPerSecond = await load.rate(options.restMs)
       const { startedAtMs, statementsMs } = await move(from.connection, to.connection, pair.family)
       const values = [pair.hostFor('application', to.server)]

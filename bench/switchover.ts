@@ -3,13 +3,14 @@
  * pair, beside the floor of the bare statements; or, with `--clients`, what two real clients see that find the writer by name.
  *
  *   npm run bench:switchover -- [--runs 20] [--server mysql|mariadb]... [--load idle|busy]... [--ttl 5] [--lower-ttl]
- *                               [--applications N] [--every MS] [--json]
+ *                               [--applications N] [--every MS] [--sessions 0] [--json]
  *   npm run bench:switchover -- --clients [--runs 6] [--server mysql|mariadb]... [--ttl 5] [--lower-ttl] [--json]
  *
- * Idle is nobody but the two clients that measure, a row every few ms; busy is `--applications` more of them, each trying a row
- * every `--every` ms. The write block is from the last commit on the old writer to the first on the new one, as clients saw it that
- * never stopped trying. The floor runs on the same pair right after, under the same load, without a watch (see switchover-floor.ts).
- * Times are this machine's: compare ratios and medians. A lost row or a difference between the servers makes the exit code 1.
+ * Idle is nobody but the two clients that measure, a row every few ms; busy is `--applications` more of them, each trying a row every
+ * `--every` ms. `--sessions` are held on the writer besides, as pools hold theirs (the lab's servers take 100): each is ended in the
+ * block. The write block is from the last commit on the old writer to the first on the new one, as clients saw it that never stopped
+ * trying. The floor runs on the same pair right after, under the same load, without a watch (see switchover-floor.ts). Times are this
+ * machine's: compare ratios and medians. A lost row or a difference between the servers makes the exit code 1.
  */
 import { parseArgs } from 'node:util'
 import type { Family } from '../lab/database/family.ts'
@@ -43,6 +44,7 @@ interface Cell {
   readonly load: LoadName
   readonly ttlSeconds: number
   readonly lowerTtl: boolean
+  readonly idleSessions: number
   readonly rowsPerSecond: Spread | null
   readonly figures: Readonly<Record<string, Told>>
   /** Of the medians of the write block and of the floor's, as clients saw both. */
@@ -64,12 +66,14 @@ const { values } = parseArgs({
     'lower-ttl': { type: 'boolean', default: false },
     applications: { type: 'string' },
     every: { type: 'string' },
+    sessions: { type: 'string', default: '0' },
     clients: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
 })
 const ttlSeconds = Number(values.ttl)
 const lowerTtl = values['lower-ttl']
+const idleSessions = Number(values.sessions)
 const note = (text: string) => void process.stderr.write(`${text}\n`)
 
 function known<Name extends string>(names: readonly Name[], wished: readonly string[], what: string): Name[] {
@@ -87,6 +91,7 @@ function loadOf(family: Family, load: LoadName) {
     everyMs: Number(values.every ?? everyMs),
     retryAfterMs: RETRY_AFTER_MS,
     restMs: REST_MS,
+    idleSessions,
   }
 }
 
@@ -120,7 +125,7 @@ function cellOf(load: LoadName, verdict: SwitchoverVerdict, floor: FloorOfSwitch
   const block = told(swaps.map(({ measuredBlockMs }) => measuredBlockMs))
   const floorBlock = told(floor.measuredBlocksMs)
   return {
-    ...{ server, load, ttlSeconds, lowerTtl, lostRows, checksumsEqual },
+    ...{ server, load, ttlSeconds, lowerTtl, idleSessions, lostRows, checksumsEqual },
     rowsPerSecond: spread(swaps.map(({ rowsPerSecond }) => rowsPerSecond)),
     figures: {
       'write block, clients': block,
@@ -148,7 +153,8 @@ function inWords(cell: Cell): string {
     .filter(([, { runs }]) => runs > 0)
     .map(([name, { min, median, p95, max }]) => row(name, [min, median, p95, max]))
   const { rowsPerSecond, beyondFloorMs, timesFloor, refusals } = cell
-  const title = `${cell.server}, ${cell.load}, TTL ${cell.ttlSeconds} s${cell.lowerTtl ? ', lowered first' : ''}`
+  const idle = cell.idleSessions === 0 ? '' : `, ${cell.idleSessions} idle sessions`
+  const title = `${cell.server}, ${cell.load}${idle}, TTL ${cell.ttlSeconds} s${cell.lowerTtl ? ', lowered first' : ''}`
   const measured =
     rowsPerSecond === null
       ? []
@@ -166,7 +172,7 @@ function inWords(cell: Cell): string {
 /** What broke is told and costs the cell its verdict, not the others their figures. */
 function brokenCell(family: Family, load: LoadName, error: unknown): Cell {
   return {
-    ...{ server: family, load, ttlSeconds, lowerTtl, figures: {}, failures: [String(error)] },
+    ...{ server: family, load, ttlSeconds, lowerTtl, idleSessions, figures: {}, failures: [String(error)] },
     ...{ rowsPerSecond: null, beyondFloorMs: null, timesFloor: null, refusals: null },
     ...{ lostRows: null, checksumsEqual: null },
   }

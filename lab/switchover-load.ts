@@ -4,6 +4,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Application, startApplication } from './application.ts'
+import type { OpenConnection } from './database/connection.ts'
 import type { DatabaseServer } from './database/database-server.ts'
 import { type Knocker, knockOn } from './knocker.ts'
 import { type Stage, WRITER_NAME } from './stage.ts'
@@ -15,6 +16,8 @@ export interface LoadOptions {
   readonly everyMs?: number
   /** How long an application that got an error waits, ms. @default as `everyMs` */
   readonly retryAfterMs?: number
+  /** How many connections more are held on the writer at each swap, as pools hold them: a switchover ends them all. @default 0 */
+  readonly idleSessions?: number
   /** What its rows' tokens begin with, so that several loads on one pair are told apart. @default '' */
   readonly prefix?: string
 }
@@ -25,6 +28,8 @@ export interface Load {
   knockerOf(server: DatabaseServer): Knocker
   /** Every row that was acknowledged to anybody so far. */
   tokens(): string[]
+  /** Holds the idle sessions on this server, and those of before no more. */
+  holdOn(server: DatabaseServer): Promise<void>
   /** Lets everybody write for so long; gives acknowledged rows a second. */
   rate(forMs: number): Promise<number>
   stop(): Promise<void>
@@ -40,16 +45,26 @@ export function startLoad(stage: Stage, options: LoadOptions): Load {
     ...apps.flatMap(({ acknowledged }) => acknowledged.map(({ token }) => token)),
     ...[onAlice, onBob].flatMap((knocker) => knocker.tokens),
   ]
+  let held: OpenConnection[] = []
+  const letGo = () => {
+    for (const each of held.splice(0)) each.close()
+  }
   return {
     apps,
     knockerOf: (server) => (server === pair.alice ? onAlice : onBob),
     tokens,
+    async holdOn(server) {
+      letGo()
+      const wanted = Array.from({ length: options.idleSessions ?? 0 })
+      held = await Promise.all(wanted.map(() => pair.connect(pair.application, server)))
+    },
     async rate(forMs) {
       const [startedAtMs, before] = [performance.now(), tokens().length]
       await pause(forMs)
       return Math.round(((tokens().length - before) * 1000) / (performance.now() - startedAtMs))
     },
     async stop() {
+      letGo()
       await Promise.all([...apps, onAlice, onBob].map((each) => each.stop()))
     },
   }

@@ -93,6 +93,7 @@ export async function playSwitchover(
     const swaps: Swap[] = []
     let [from, to] = [pair.alice, pair.bob]
     for (let count = 0; count < (options.swaps ?? 2); count++) {
+      await load.holdOn(from)
       const rowsPerSecond = await load.rate(options.restMs ?? 1500)
       swaps.push({
         ...(await swap({ ...{ stage, requests, load, tell, from, to }, options })),
