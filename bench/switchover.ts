@@ -35,6 +35,20 @@ const REST_MS = 1500
 /** At load the spare may lag at the wrong moment; that is asked again, and told. */
 const REFUSALS_MAX = 10
 
+/** The figures of a cell, in the order and words of the table. */
+const FIGURES = {
+  blockMs: 'write block, clients',
+  blockOfFunctionMs: 'write block, function',
+  closingMs: '  of it, closing',
+  catchingUpMs: '  of it, catching up',
+  openingMs: '  of it, opening',
+  floorMs: 'floor, clients',
+  floorStatementsMs: 'floor, statements',
+  floorRowsPerSecond: 'floor, rows a second',
+  answeredMs: 'request to answer',
+  throughNameMs: 'through the name',
+} as const
+
 interface Told extends Spread {
   readonly p95: number
 }
@@ -46,7 +60,7 @@ interface Cell {
   readonly lowerTtl: boolean
   readonly idleSessions: number
   readonly rowsPerSecond: Spread | null
-  readonly figures: Readonly<Record<string, Told>>
+  readonly figures: Readonly<Partial<Record<keyof typeof FIGURES, Told>>>
   /** Of the medians of the write block and of the floor's, as clients saw both. */
   readonly beyondFloorMs: number | null
   readonly timesFloor: number | null
@@ -128,16 +142,16 @@ function cellOf(load: LoadName, verdict: SwitchoverVerdict, floor: FloorOfSwitch
     ...{ server, load, ttlSeconds, lowerTtl, idleSessions, lostRows, checksumsEqual },
     rowsPerSecond: spread(swaps.map(({ rowsPerSecond }) => rowsPerSecond)),
     figures: {
-      'write block, clients': block,
-      'write block, function': told(swaps.map(({ writeBlockMs }) => writeBlockMs)),
-      '  of it, closing': told(swaps.map(({ phases }) => phases?.closingMs ?? null)),
-      '  of it, catching up': told(swaps.map(({ phases }) => phases?.catchingUpMs ?? null)),
-      '  of it, opening': told(swaps.map(({ phases }) => phases?.openingMs ?? null)),
-      'floor, clients': floorBlock,
-      'floor, statements': told(floor.statementsMs),
-      'floor, rows a second': told(floor.rowsPerSecond),
-      'request to answer': told(swaps.map(({ answeredMs }) => answeredMs)),
-      'through the name': told(swaps.map(({ throughNameMs }) => throughNameMs)),
+      blockMs: block,
+      blockOfFunctionMs: told(swaps.map(({ writeBlockMs }) => writeBlockMs)),
+      closingMs: told(swaps.map(({ phases }) => phases?.closingMs ?? null)),
+      catchingUpMs: told(swaps.map(({ phases }) => phases?.catchingUpMs ?? null)),
+      openingMs: told(swaps.map(({ phases }) => phases?.openingMs ?? null)),
+      floorMs: floorBlock,
+      floorStatementsMs: told(floor.statementsMs),
+      floorRowsPerSecond: told(floor.rowsPerSecond),
+      answeredMs: told(swaps.map(({ answeredMs }) => answeredMs)),
+      throughNameMs: told(swaps.map(({ throughNameMs }) => throughNameMs)),
     },
     refusals: swaps.reduce((sum, swap) => sum + swap.refusals, 0),
     beyondFloorMs: tenths(block.median - floorBlock.median),
@@ -149,9 +163,11 @@ function cellOf(load: LoadName, verdict: SwitchoverVerdict, floor: FloorOfSwitch
 function inWords(cell: Cell): string {
   const row = (name: string, figures: readonly (number | string)[]) =>
     `  ${name.padEnd(24)}${figures.map((each) => String(each).padStart(9)).join('')}\n`
-  const rows = Object.entries(cell.figures)
-    .filter(([, { runs }]) => runs > 0)
-    .map(([name, { min, median, p95, max }]) => row(name, [min, median, p95, max]))
+  const rows = Object.entries(FIGURES).flatMap(([name, words]) => {
+    const figure = cell.figures[name as keyof typeof FIGURES]
+    if (figure === undefined || figure.runs === 0) return []
+    return [row(words, [figure.min, figure.median, figure.p95, figure.max])]
+  })
   const { rowsPerSecond, beyondFloorMs, timesFloor, refusals } = cell
   const idle = cell.idleSessions === 0 ? '' : `, ${cell.idleSessions} idle sessions`
   const title = `${cell.server}, ${cell.load}${idle}, TTL ${cell.ttlSeconds} s${cell.lowerTtl ? ', lowered first' : ''}`
