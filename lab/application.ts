@@ -4,8 +4,8 @@
  * It finds its server as applications do: by name, over real DNS, keeping the answer for its TTL. A stubborn one is given an address
  * and no time-outs instead: it stays on its connection whatever happens, like a pool that nobody told.
  */
-import { Resolver } from 'node:dns/promises'
 import { setTimeout as pause } from 'node:timers/promises'
+import { type NamedTarget, nameLookup } from './address-lookup.ts'
 import type { Account } from './database/accounts.ts'
 import { type OpenConnection, openConnection } from './database/connection.ts'
 
@@ -17,11 +17,18 @@ export interface Acknowledged {
   readonly host: string
 }
 
-export interface Application {
+/** Whoever writes rows and remembers what was acknowledged. */
+export interface Client {
+  readonly name: string
   readonly acknowledged: readonly Acknowledged[]
   /** Resolves with the first row that this host acknowledges after this moment. Throws after `timeoutMs`. */
   firstFrom(host: string, sinceMs: number, timeoutMs: number): Promise<Acknowledged>
   stop(): Promise<void>
+}
+
+export interface Application extends Client {
+  /** Writes half as often from now on. */
+  ease(): void
 }
 
 export interface ApplicationOptions {
@@ -30,8 +37,10 @@ export interface ApplicationOptions {
   readonly port: number
   readonly caFile: string
   /** By name, through this name server (`ip:port`), or straight to an address, without time-outs. */
-  readonly target: { readonly name: string; readonly nameServer: string } | { readonly host: string }
+  readonly target: NamedTarget | { readonly host: string }
   readonly everyMs?: number
+  /** How long it waits after an error before it tries again, ms. @default as `everyMs` */
+  readonly retryAfterMs?: number
 }
 
 const STATEMENT_TIMEOUT_MS = 1000
@@ -39,7 +48,8 @@ const CONNECT_TIMEOUT_MS = 1000
 
 export function startApplication(options: ApplicationOptions): Application {
   const acknowledged: Acknowledged[] = []
-  const hostOf = addressLookup(options.target)
+  const hostOf = hostLookup(options.target)
+  let everyMs = options.everyMs ?? 10
   const stubborn = 'host' in options.target
   let connection: OpenConnection | null = null
   let host = ''
@@ -63,30 +73,28 @@ export function startApplication(options: ApplicationOptions): Application {
   async function run(): Promise<void> {
     while (!stopping) {
       const startedAtMs = performance.now()
+      let waitMs = everyMs
       try {
         await write()
       } catch {
+        waitMs = options.retryAfterMs ?? everyMs
         connection?.close()
         connection = null
         // A stubborn one whose session was killed has nothing more to say to that server.
         if (stubborn) return
       }
-      await pause(Math.max(0, startedAtMs + (options.everyMs ?? 10) - performance.now()))
+      await pause(Math.max(0, startedAtMs + waitMs - performance.now()))
     }
   }
 
   const running = run()
   return {
+    name: options.name,
     acknowledged,
-    async firstFrom(from, sinceMs, timeoutMs) {
-      const endsAtMs = performance.now() + timeoutMs
-      for (;;) {
-        const found = acknowledged.find((each) => each.host === from && each.atMs >= sinceMs)
-        if (found !== undefined) return found
-        if (performance.now() > endsAtMs)
-          throw new Error(`${options.name}: no row from ${from} within ${timeoutMs} ms`)
-        await pause(2)
-      }
+    firstFrom: (from, sinceMs, timeoutMs) =>
+      firstFrom({ name: options.name, acknowledged }, from, sinceMs, timeoutMs),
+    ease() {
+      everyMs *= 2
     },
     async stop() {
       stopping = true
@@ -96,19 +104,27 @@ export function startApplication(options: ApplicationOptions): Application {
   }
 }
 
-/** Resolves with real DNS queries, and asks again only when the answer's TTL has run out. */
-function addressLookup(target: ApplicationOptions['target']): () => Promise<string> {
-  if ('host' in target) return () => Promise.resolve(target.host)
-  const resolver = new Resolver({ timeout: 1000, tries: 1 })
-  resolver.setServers([target.nameServer])
-  let cached = { host: '', endsAtMs: 0 }
-  return async () => {
-    if (performance.now() < cached.endsAtMs) return cached.host
-    const [answer] = await resolver.resolve4(target.name, { ttl: true })
-    if (answer === undefined) throw new Error(`${target.name} has no address`)
-    cached = { host: answer.address, endsAtMs: performance.now() + answer.ttl * 1000 }
-    return cached.host
+/** The first row of this client that `from` acknowledged since then, past or to come. Throws after `timeoutMs`. */
+export async function firstFrom(
+  client: { readonly name: string; readonly acknowledged: readonly Acknowledged[] },
+  from: string,
+  sinceMs: number,
+  timeoutMs: number,
+): Promise<Acknowledged> {
+  const endsAtMs = performance.now() + timeoutMs
+  for (;;) {
+    // Rows are in the order of time, and there may be many: only the newest are gone through.
+    const past = client.acknowledged.findLastIndex(({ atMs }) => atMs < sinceMs)
+    const found = client.acknowledged.slice(past + 1).find(({ host }) => host === from)
+    if (found !== undefined) return found
+    if (performance.now() > endsAtMs)
+      throw new Error(`${client.name}: no row from ${from} within ${timeoutMs} ms`)
+    await pause(2)
   }
+}
+
+function hostLookup(target: ApplicationOptions['target']): () => Promise<string> {
+  return 'host' in target ? () => Promise.resolve(target.host) : nameLookup(target)
 }
 
 async function failAfter(ms: number): Promise<never> {

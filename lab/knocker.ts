@@ -12,7 +12,26 @@ export interface Knocker {
   readonly acknowledgedAtMs: readonly number[]
   /** The tokens of the rows behind them. */
   readonly tokens: readonly string[]
+  /** Resolves when a commit was acknowledged after this moment. Throws after `timeoutMs`. */
+  firstSince(sinceMs: number, timeoutMs: number): Promise<void>
   stop(): Promise<void>
+}
+
+/** How long nobody could write while the writer's role moved, as clients saw it that never stopped trying. */
+export interface WriteBlock {
+  /** The last commit that the old writer acknowledged, by `performance.now()`. */
+  readonly lastOldAtMs: number
+  /** The first one of the new writer. */
+  readonly firstNewAtMs: number
+  readonly blockMs: number
+}
+
+/** Of a move that began at `sinceMs`; null while the new writer has acknowledged nothing since then. */
+export function writeBlockOf(onOld: Knocker, onNew: Knocker, sinceMs: number): WriteBlock | null {
+  const lastOldAtMs = onOld.acknowledgedAtMs.at(-1)
+  const firstNewAtMs = onNew.acknowledgedAtMs.find((atMs) => atMs > sinceMs)
+  if (lastOldAtMs === undefined || firstNewAtMs === undefined) return null
+  return { lastOldAtMs, firstNewAtMs, blockMs: firstNewAtMs - lastOldAtMs }
 }
 
 const EVERY_MS = 2
@@ -54,6 +73,13 @@ export function knockOn(stage: Stage, server: DatabaseServer, name: string): Kno
   return {
     acknowledgedAtMs,
     tokens,
+    async firstSince(sinceMs, timeoutMs) {
+      const endsAtMs = performance.now() + timeoutMs
+      while ((acknowledgedAtMs.at(-1) ?? 0) <= sinceMs) {
+        if (performance.now() > endsAtMs) throw new Error(`${name}: no commit within ${timeoutMs} ms`)
+        await pause(EVERY_MS)
+      }
+    },
     async stop() {
       stopping = true
       // A statement on a connection that is closed under it never ends.

@@ -2,14 +2,15 @@
  * Planned switchovers, played and judged: applications write through the name, the writer's role goes there and back, and at the end
  * every acknowledged row has to be on both servers. The demo tells it, the tests assert on it, the benchmark repeats it.
  */
-import { setTimeout as pause } from 'node:timers/promises'
 import type { SwitchoverAnswer } from '../lambda/switchover-request.ts'
-import { type Application, startApplication } from './application.ts'
 import type { DatabaseServer } from './database/database-server.ts'
-import { type Knocker, knockOn } from './knocker.ts'
+import { spread } from './figures.ts'
+import { writeBlockOf } from './knocker.ts'
+import type { LocalFunction } from './lambda/function.ts'
 import type { Invocation } from './lambda/invocation.ts'
-import { lookOf, messageOf } from './log-line.ts'
+import { type LookLine, lookOf, messageOf } from './log-line.ts'
 import { PAIR, type Stage, WRITER_NAME } from './stage.ts'
+import { type Load, type LoadOptions, startLoad } from './switchover-load.ts'
 
 export interface Swap {
   readonly from: string
@@ -20,8 +21,23 @@ export interface Swap {
   readonly measuredBlockMs: number
   /** From the request to its answer. */
   readonly answeredMs: number
-  /** From the last commit on the old writer until an application wrote again through the name. */
-  readonly throughNameMs: number
+  /** From the last commit on the old writer until an application wrote again through the name; null without applications. */
+  readonly throughNameMs: number | null
+  /** Acknowledged rows a second just before. */
+  readonly rowsPerSecond: number
+  /** How often it was refused before, nothing closed and nothing changed. */
+  readonly refusals: number
+  /** Where the function's write block went, ms; null if a mark is missing. */
+  readonly phases: Phases | null
+}
+
+export interface Phases {
+  /** From the start of the closing until it was seen closed, sessions ended. */
+  readonly closingMs: number
+  /** From then until both had the same position. */
+  readonly catchingUpMs: number
+  /** From then until the new writer was open. */
+  readonly openingMs: number
 }
 
 export interface SwitchoverVerdict {
@@ -31,32 +47,35 @@ export interface SwitchoverVerdict {
   readonly bundleSha256: string
   readonly ackedRows: number
   readonly lostRows: number
-  /** Acknowledged rows a second while nothing was switched. */
+  /** Acknowledged rows a second while nothing was switched, the median. */
   readonly rowsPerSecond: number
   /** The longest of all swaps; null if one of them could not say. */
   readonly writeBlockMs: number | null
   readonly measuredBlockMs: number
-  readonly throughNameMs: number
+  readonly throughNameMs: number | null
   readonly swaps: readonly Swap[]
   readonly checksumsEqual: boolean
   readonly failures: readonly string[]
 }
 
-export interface SwitchoverStoryOptions {
+export interface SwitchoverStoryOptions extends LoadOptions {
   readonly tell?: (text: string) => void
   /** How often the role is moved; even numbers end where they began. @default 2 */
   readonly swaps?: number
-  /** How many applications write at once. @default 4 */
-  readonly applications?: number
-  /** Each writes a row so often, ms. @default 10 */
-  readonly everyMs?: number
-  /** Between one swap and the next, ms. @default 1500 */
+  /** Between one swap and the next, ms, all applications writing. @default 1500 */
   readonly restMs?: number
+  /** Whether the record's TTL is lowered first. @default false */
+  readonly lowerTtl?: boolean
+  /**
+   * How often a refusal is taken for each swap before the story is given up: a slow spare may lag at this load, which is halved each
+   * time. @default 0
+   */
+  readonly refusalsMax?: number
 }
 
 const TIMEOUT_MS = 30_000
 
-/** Plays it on a fresh stage, beginning with alice. Throws if a switchover is refused or undone; what is lost is in `failures`. */
+/** Plays it on a fresh stage, beginning with alice. Throws if one is refused too often or undone; what is lost is in `failures`. */
 export async function playSwitchover(
   stage: Stage,
   options: SwitchoverStoryOptions = {},
@@ -67,116 +86,154 @@ export async function playSwitchover(
   narrate(watching, tell)
   await watching.waitForLog((line) => lookOf(line)?.situation === 'healthy', TIMEOUT_MS)
   const requests = stage.watcher({ handler: 'request', name: 'request' })
-  const apps = startApplications(stage, options)
-  const knockers = pair.servers.map((server) => knockOn(stage, server, `knock-${server.name}`))
+  const load = startLoad(stage, options)
+  const { apps } = load
   try {
-    await apps[0]?.firstFrom(pair.hostFor('application', pair.alice), 0, 10_000)
+    await Promise.all(apps.map((app) => app.firstFrom(pair.hostFor('application', pair.alice), 0, 10_000)))
     tell(
       `${apps.length} applications write through ${WRITER_NAME}, each a row every ${options.everyMs ?? 10} ms.`,
     )
-    const loadedAtMs = performance.now()
-    await pause(options.restMs ?? 1500)
-    const rowsPerSecond = Math.round(
-      (rowsOf(apps, knockers).length * 1000) / (performance.now() - loadedAtMs),
-    )
     const swaps: Swap[] = []
-    const failures: string[] = []
     let [from, to] = [pair.alice, pair.bob]
     for (let count = 0; count < (options.swaps ?? 2); count++) {
-      swaps.push(await swap({ stage, requests, apps, knockers, tell, from, to }))
+      await load.holdOn(from)
+      const rowsPerSecond = await load.rate(options.restMs ?? 1500)
+      swaps.push({
+        ...(await swap({ ...{ stage, requests, load, tell, from, to }, options })),
+        rowsPerSecond,
+      })
       ;[from, to] = [to, from]
-      await pause(options.restMs ?? 1500)
     }
-    await Promise.all([...apps, ...knockers].map((each) => each.stop()))
-    const end = await judge(stage, from, to, rowsOf(apps, knockers))
-    tell(
-      `${end.acked} rows were acknowledged, ${end.lost} are missing; the checksums of both servers are ${end.equal ? 'equal' : 'DIFFERENT'}.`,
-    )
-    if (end.lost > 0) failures.push(`${end.lost} acknowledged rows are lost`)
-    if (!end.equal) failures.push('the two servers differ')
-    if (stage.aws.route53.counts.upserts > 0) failures.push('something was upserted')
-    const blocks = swaps.map(({ writeBlockMs }) => writeBlockMs)
-    return {
-      ok: failures.length === 0,
-      server: `${pair.family} ${pair.alice.binary.version}`,
-      scenario: 'switchover',
-      bundleSha256: stage.bundle.sha256,
-      ackedRows: end.acked,
-      lostRows: end.lost,
-      rowsPerSecond,
-      writeBlockMs: blocks.includes(null) ? null : Math.max(...blocks.map(Number)),
-      measuredBlockMs: Math.max(...swaps.map(({ measuredBlockMs }) => measuredBlockMs)),
-      throughNameMs: Math.max(...swaps.map(({ throughNameMs }) => throughNameMs)),
-      swaps,
-      checksumsEqual: end.equal,
-      failures,
-    }
+    await load.rate(options.restMs ?? 1500)
+    await load.stop()
+    return verdictOf(stage, swaps, await judge(stage, from, to, load.tokens()), tell)
   } finally {
-    await Promise.all([...apps, ...knockers].map((each) => each.stop()))
+    await load.stop()
     watching.kill()
     await watching.finished
   }
 }
 
+function verdictOf(
+  { pair, aws, bundle }: Stage,
+  swaps: readonly Swap[],
+  end: Judged,
+  tell: (text: string) => void,
+): SwitchoverVerdict {
+  tell(
+    `${end.acked} rows were acknowledged, ${end.lost} are missing; the checksums of both servers are ${end.equal ? 'equal' : 'DIFFERENT'}.`,
+  )
+  const failures = [...end.failures]
+  if (aws.route53.counts.upserts > 0) failures.push('something was upserted')
+  const longest = (figures: readonly (number | null)[]) =>
+    figures.includes(null) ? null : Math.max(...figures.map(Number))
+  return {
+    ok: failures.length === 0,
+    server: `${pair.family} ${pair.alice.binary.version}`,
+    scenario: 'switchover',
+    bundleSha256: bundle.sha256,
+    ackedRows: end.acked,
+    lostRows: end.lost,
+    rowsPerSecond: Math.round(spread(swaps.map(({ rowsPerSecond }) => rowsPerSecond)).median),
+    writeBlockMs: longest(swaps.map(({ writeBlockMs }) => writeBlockMs)),
+    measuredBlockMs: Math.max(...swaps.map(({ measuredBlockMs }) => measuredBlockMs)),
+    throughNameMs: longest(swaps.map(({ throughNameMs }) => throughNameMs)),
+    swaps,
+    checksumsEqual: end.equal,
+    failures,
+  }
+}
+
 interface SwapOptions {
   readonly stage: Stage
-  readonly requests: ReturnType<Stage['watcher']>
-  readonly apps: readonly Application[]
-  readonly knockers: readonly Knocker[]
+  readonly requests: LocalFunction
+  readonly load: Load
   readonly tell: (text: string) => void
   readonly from: DatabaseServer
   readonly to: DatabaseServer
+  readonly options: SwitchoverStoryOptions
 }
 
-async function swap({ stage, requests, apps, knockers, tell, from, to }: SwapOptions): Promise<Swap> {
+async function swap(given: SwapOptions): Promise<Omit<Swap, 'rowsPerSecond'>> {
+  const { stage, load, tell, from, to } = given
   const { pair } = stage
-  // A spare that lags for a moment under this load is waited for, rather than the request refused.
-  const event = { action: 'switchover', pair: PAIR, to: to.name, waitForQuietMs: 60_000 }
-  tell(`Send ${JSON.stringify(event)} to the request function.`)
-  const startedAtMs = performance.now()
-  const request = requests.start(event)
-  narrate(request, tell)
-  const { result, error } = await request.finished
+  const asking = { lowerTtl: given.options.lowerTtl ?? false, tell }
+  let refusals = 0
+  let startedAtMs = performance.now()
+  let { answer, looks } = await requestSwap(given.requests, to, asking)
+  // Nothing was closed, so it was a refusal.
+  while (!answer.ok && answer.writeBlockMs === null && refusals < (given.options.refusalsMax ?? 0)) {
+    refusals++
+    tell(`Refused (${answer.situation}): this load is more than the spare can follow here; it is halved.`)
+    load.ease()
+    startedAtMs = performance.now()
+    ;({ answer, looks } = await requestSwap(given.requests, to, asking))
+  }
+  if (!answer.ok) throw new Error(`to ${to.name}: ${answer.situation} ${answer.because}`)
   const answeredMs = Math.round(performance.now() - startedAtMs)
-  const answer = result as SwitchoverAnswer | undefined
-  if (answer?.ok !== true)
-    throw new Error(
-      `${from.name} to ${to.name}: ${answer?.situation} ${answer?.because ?? error?.errorMessage ?? 'no answer'}`,
-    )
-  const [onOld, onNew] = from === pair.alice ? knockers : [...knockers].reverse()
-  const lastOldAtMs = onOld?.acknowledgedAtMs.at(-1) ?? Number.NaN
-  const firstNewAtMs = onNew?.acknowledgedAtMs.find((atMs) => atMs > startedAtMs) ?? Number.NaN
+  const block = writeBlockOf(load.knockerOf(from), load.knockerOf(to), startedAtMs)
+  if (block === null) throw new Error(`${to.name} is the writer, and no client could write on it`)
   const host = pair.hostFor('application', to)
-  const through = await apps[0]?.firstFrom(host, lastOldAtMs, TIMEOUT_MS)
+  // All of them, so that the next swap meets the whole load again.
+  const [through] = await Promise.all(
+    load.apps.map((app) => app.firstFrom(host, block.lastOldAtMs, TIMEOUT_MS)),
+  )
   const measured = {
-    writeBlockMs: answer?.writeBlockMs ?? null,
-    measuredBlockMs: Math.round(firstNewAtMs - lastOldAtMs),
-    throughNameMs: Math.round((through?.atMs ?? Number.NaN) - lastOldAtMs),
+    writeBlockMs: answer.writeBlockMs,
+    measuredBlockMs: Math.round(block.blockMs),
+    throughNameMs: through === undefined ? null : Math.round(through.atMs - block.lastOldAtMs),
   }
   tell(
     `${to.name} is the writer. Nobody could write for ${measured.measuredBlockMs} ms (the function says ${measured.writeBlockMs}); through the name an application wrote again after ${measured.throughNameMs} ms.`,
   )
-  return { from: from.name, to: to.name, answeredMs, ...measured }
+  return { from: from.name, to: to.name, answeredMs, refusals, phases: phasesOf(looks), ...measured }
 }
 
-function startApplications(stage: Stage, options: SwitchoverStoryOptions): Application[] {
-  const { application: account, port, caFile } = stage.pair
-  const nameServer = stage.aws.environment.HOTSPARE_NAME_SERVER
-  const target = { name: WRITER_NAME, nameServer }
-  return Array.from({ length: options.applications ?? 4 }, (_, index) =>
-    startApplication({ account, port, caFile, target, name: `app${index}`, everyMs: options.everyMs ?? 10 }),
-  )
+/** The position's own mark is a failover's; in a switchover the look that saw it is the one that opens. */
+function phasesOf(looks: readonly LookLine[]): Phases | null {
+  const at = (wanted: string) => looks.at(-1)?.timeline.find(({ what }) => what === wanted)?.atMs
+  const [closing, closed, opened] = ['closing', 'closed', 'opened'].map(at)
+  const caughtUp = looks.find(({ situation }) => situation === 'switchover-opening')?.now
+  if (closing === undefined || closed === undefined || caughtUp === undefined || opened === undefined)
+    return null
+  return { closingMs: closed - closing, catchingUpMs: caughtUp - closed, openingMs: opened - caughtUp }
 }
 
-function rowsOf(apps: readonly Application[], knockers: readonly Knocker[]): string[] {
-  return [
-    ...apps.flatMap(({ acknowledged }) => acknowledged.map(({ token }) => token)),
-    ...knockers.flatMap(({ tokens }) => tokens),
-  ]
+/** Asks the request function for it, and gives its answer and the looks that it logged. Throws if there is no answer. */
+export async function requestSwap(
+  requests: LocalFunction,
+  to: DatabaseServer,
+  options: { readonly lowerTtl: boolean; readonly tell?: (text: string) => void },
+): Promise<{ answer: SwitchoverAnswer; looks: readonly LookLine[] }> {
+  const tell = options.tell ?? (() => undefined)
+  // A spare that lags for a moment under this load is waited for, rather than the request refused.
+  const event = { action: 'switchover', pair: PAIR, to: to.name, waitForQuietMs: 60_000 }
+  const sent = options.lowerTtl ? { ...event, lowerTtl: true } : event
+  tell(`Send ${JSON.stringify(sent)} to the request function.`)
+  const request = requests.start(sent)
+  narrate(request, tell)
+  const { result, error } = await request.finished
+  if (result === undefined) throw new Error(`to ${to.name}: ${error?.errorMessage ?? 'no answer'}`)
+  const looks = request.logs.map(lookOf).filter((look) => look !== null)
+  return { answer: result as SwitchoverAnswer, looks }
+}
+
+export interface Judged {
+  readonly acked: number
+  readonly lost: number
+  /** Whether the checksums of both servers are. */
+  readonly equal: boolean
+  /** In words; empty if nothing is lost and both are the same. */
+  readonly failures: readonly string[]
 }
 
 /** What was acknowledged has to be on the writer, and the other one has to be the same. */
-async function judge(stage: Stage, writer: DatabaseServer, spare: DatabaseServer, tokens: readonly string[]) {
+export async function judge(
+  stage: Stage,
+  writer: DatabaseServer,
+  spare: DatabaseServer,
+  tokens: readonly string[],
+): Promise<Judged> {
   await stage.pair.waitUntilCaughtUp(spare)
   const rows = await writer.query<{ token: string }>('SELECT token FROM shop.orders')
   const present = new Set(rows.map(({ token }) => token))
@@ -186,11 +243,13 @@ async function judge(stage: Stage, writer: DatabaseServer, spare: DatabaseServer
       return Number(row?.Checksum)
     }),
   )
-  return {
-    acked: tokens.length,
-    lost: tokens.filter((token) => !present.has(token)).length,
-    equal: sums[0] === sums[1] && !Number.isNaN(sums[0]),
-  }
+  const lost = tokens.filter((token) => !present.has(token)).length
+  const equal = sums[0] === sums[1] && !Number.isNaN(sums[0])
+  const failures = [
+    ...(lost > 0 ? [`${lost} acknowledged rows are lost`] : []),
+    ...(equal ? [] : ['the two servers differ']),
+  ]
+  return { acked: tokens.length, lost, equal, failures }
 }
 
 function narrate(invocation: Invocation, tell: (text: string) => void): void {

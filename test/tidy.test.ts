@@ -86,6 +86,7 @@ describe('words', () => {
     'lambda/adapters/mysql/obstacles-mariadb.ts',
     'lambda/core/server-words.ts',
     'bench/floor.ts',
+    'bench/switchover-floor.ts',
     'lab/database/accounts.ts',
     'lab/database/mariadb.ts',
     'test/adapters/mysql-statements.test.ts',

@@ -5,7 +5,7 @@
  * of them stand in its certificate; a check of the server's name works on each. A certificate (RFC 5280) is a few nested
  * values in DER, each a tag, a length and its contents, so it is written here directly.
  */
-import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
+import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { isIPv4 } from 'node:net'
 import { join } from 'node:path'
@@ -32,7 +32,8 @@ export function createAuthority(folder: string): Authority {
     publicKey: authority.publicKey,
     signingKey: authority.privateKey,
   }
-  writeFileSync(caFile, certificate({ ...own, extensions: authorityExtensions() }))
+  const keyIdentifier = keyIdentifierOf(authority.publicKey)
+  writeFileSync(caFile, certificate({ ...own, extensions: authorityExtensions(keyIdentifier) }))
 
   function issue(name: string, hosts: readonly string[]): CertificateFiles {
     const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -43,7 +44,8 @@ export function createAuthority(folder: string): Authority {
       publicKey: keys.publicKey,
       signingKey: authority.privateKey,
     }
-    writeFileSync(files.certificateFile, certificate({ ...server, extensions: serverExtensions(hosts) }))
+    const extensions = serverExtensions(hosts, keyIdentifier)
+    writeFileSync(files.certificateFile, certificate({ ...server, extensions }))
     writeFileSync(files.keyFile, keys.privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 })
     return files
   }
@@ -79,23 +81,36 @@ function certificate(contents: {
   return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`
 }
 
-function authorityExtensions(): Buffer[] {
+/** RFC 5280 asks that it be there and leaves its making to the authority; Python 3.13 verifies nothing without it. */
+function keyIdentifierOf(publicKey: KeyObject): Buffer {
+  return createHash('sha256')
+    .update(publicKey.export({ type: 'spki', format: 'der' }))
+    .digest()
+    .subarray(0, 20)
+}
+
+function authorityExtensions(keyIdentifier: Buffer): Buffer[] {
   const isAuthority = sequence(value(0x01, Buffer.from([0xff])))
   const keyCertificateSign = value(0x03, Buffer.from([2, 0b00000100]))
   return [
     extension('2.5.29.19', isAuthority, 'critical'),
     extension('2.5.29.15', keyCertificateSign, 'critical'),
+    extension('2.5.29.14', value(0x04, keyIdentifier)),
   ]
 }
 
-function serverExtensions(hosts: readonly string[]): Buffer[] {
+function serverExtensions(hosts: readonly string[], authorityKeyIdentifier: Buffer): Buffer[] {
   const names = hosts.map((host) => {
     return isIPv4(host)
       ? value(0x87, Buffer.from(host.split('.').map(Number)))
       : value(0x82, Buffer.from(host))
   })
   const serverAuthentication = sequence(objectIdentifier('1.3.6.1.5.5.7.3.1'))
-  return [extension('2.5.29.17', sequence(...names)), extension('2.5.29.37', serverAuthentication)]
+  return [
+    extension('2.5.29.17', sequence(...names)),
+    extension('2.5.29.37', serverAuthentication),
+    extension('2.5.29.35', sequence(value(0x80, authorityKeyIdentifier))),
+  ]
 }
 
 function extension(identifier: string, contents: Buffer, critical?: 'critical'): Buffer {

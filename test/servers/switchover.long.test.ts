@@ -15,8 +15,9 @@ for (const family of FAMILIES) switchovers(family)
 it.each(FAMILIES)(
   'M7, T27: twenty switchovers under load: nothing is lost, both servers are the same, %s',
   async (family) => {
-    await onStage({ family }, async (stage) => {
-      const verdict = await playSwitchover(stage, { swaps: 20, restMs: 500, ...LOAD[family] })
+    await onStage({ family, ttlSeconds: 2 }, async (stage) => {
+      const story = { swaps: 20, restMs: 500, refusalsMax: 3, ...LOAD[family] }
+      const verdict = await playSwitchover(stage, story)
       expect(verdict.failures).toEqual([])
       expect(verdict).toMatchObject({ lostRows: 0, checksumsEqual: true })
       expect(flips(stage)).toBe(20)

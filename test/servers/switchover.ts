@@ -22,7 +22,8 @@ export const LOAD: Readonly<Record<Family, { applications: number; everyMs: numb
 export function thereAndBack(family: Family): void {
   describe(`done, ${family}`, () => {
     it('M7, R11, T27: there and back under load: nothing is lost, both servers are the same', async () => {
-      await onStage({ family }, async (stage) => {
+      // Every application has to write on the new writer before the role moves on, and finds it within the TTL.
+      await onStage({ family, ttlSeconds: 2 }, async (stage) => {
         const verdict = await playSwitchover(stage, { swaps: 2, restMs: 700 })
         expect(verdict.failures).toEqual([])
         expect(verdict).toMatchObject({ lostRows: 0, checksumsEqual: true })

@@ -30,7 +30,7 @@ export const ELSEWHERE: Readonly<Record<string, { file: string } | { notBuilt: s
   T15: { file: 'test/servers/switchover.ts' },
   T19: { file: 'test/adapters/mysql-statements.test.ts' },
   T20: { notBuilt: 'the check of both directions before a switch' },
-  T22: { file: 'test/servers/switchover.ts' },
+  T22: { file: 'test/servers/clients.long.test.ts' },
   T26: { notBuilt: 'fences' },
   T27: { file: 'test/servers/switchover.ts' },
   T28: { notBuilt: 'fences' },
