@@ -308,6 +308,22 @@ export function linkSuite(family: Family): void {
     })
   })
 
+  test("closing ends a whole pool's sessions", async () => {
+    const pool = await Promise.all(
+      Array.from({ length: 40 }, () => pair.connect(pair.application, pair.alice)),
+    )
+    const link = linkTo(pair.alice)
+    await answerOf(link, (answer) => answer.clients === 40)
+    const closed = await perform(link, 'close', { lockWaitSeconds: 1, killFirst: false })
+    expect(closed).toMatchObject({ outcome: 'done', message: '' })
+    await answerOf(link, (answer) => answer.closed && answer.clients === 0)
+    const asked = await Promise.allSettled(pool.map((client) => client.connection.query('SELECT 1')))
+    expect(asked.filter(({ status }) => status === 'fulfilled')).toEqual([])
+    // What was opened for it is gone as well.
+    await answerOf(link, (answer) => answer.others.length === 0)
+    for (const client of pool) client.close()
+  })
+
   test('a close that waits too long for a lock is refused, and does not land later (T12)', async () => {
     const holder = await pair.connect(pair.application, pair.alice)
     const link = linkTo(pair.alice)

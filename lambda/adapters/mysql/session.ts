@@ -36,7 +36,7 @@ export interface Reply {
 }
 
 /** What a session is for; the server shows it, so that people see it in their process lists. */
-export type Role = 'watch' | 'guard' | 'beat' | 'aid'
+export type Role = 'watch' | 'guard' | 'beat' | 'aid' | 'kill'
 
 export interface SessionOptions {
   readonly endpoint: Endpoint
@@ -200,6 +200,8 @@ function connectionOptions(options: SessionOptions, socket: Socket) {
     dateStrings: true,
     supportBigNumbers: true,
     flags: ['-LOCAL_FILES'],
+    // Only where nothing but numbers is put into statements.
+    multipleStatements: options.role === 'kill',
   }
 }
 

@@ -18,7 +18,7 @@ import { settledWithin } from './deadline.ts'
 import { detach } from './detach.ts'
 import { channelParameters } from './dialect.ts'
 import { startEvents, stopEvents } from './events.ts'
-import { clientSessions, killOthers, killSessions, unacknowledgedBeats } from './kill.ts'
+import { killClients, killOthers, killSessions, unacknowledgedBeats } from './kill.ts'
 import { applierOf, receiverOf } from './look.ts'
 import { openStatement, recordTakeover } from './statements.ts'
 import { replicationStatus, type StepContext, type StepEnd } from './step-context.ts'
@@ -64,7 +64,7 @@ async function closeServer(context: StepContext, step: CloseStep): Promise<StepE
   const { control, dialect } = context
   await control.query(`SET SESSION lock_wait_timeout = ${step.lockWaitSeconds}`)
   // A session that is told to end gives its locks back, so this may be what lets the close through; it changes no state.
-  if (step.killFirst) await killSessions(control, await clientSessions(context))
+  if (step.killFirst) await killClients(context)
   await killSessions(control, await unacknowledgedBeats(control, dialect))
   if (step.killFirst) await letWaitingCommitsGo(context)
   context.changes()
@@ -77,7 +77,7 @@ async function closeServer(context: StepContext, step: CloseStep): Promise<StepE
   }
   context.changed()
   await control.query(`SET SESSION lock_wait_timeout = ${usualLockWaitSeconds}`)
-  const refused = await killSessions(control, await clientSessions(context))
+  const refused = await killClients(context)
   if (!(await isClosed(context)))
     return { outcome: 'unknown', message: 'the server was closed, but reads as open again' }
   const reasons = [...refused].map(([id, message]) => `${id}: ${message}`).join('; ')

@@ -1,0 +1,52 @@
+/** Ending many sessions in one request, on a stand-in that answers as servers do. */
+import { expect, test } from 'vitest'
+import { killTogether } from '../../lambda/adapters/mysql/kill.ts'
+
+/** Runs statements one after the other, and ends a request at the first that fails, as servers do. */
+function server(answers: Readonly<Record<number, readonly [errno: number, message: string]>>) {
+  const killed: number[] = []
+  let requests = 0
+  const query = async (sql: string, values: readonly unknown[] = []) => {
+    requests += 1
+    for (const statement of sql.replace('?', String(values[0])).split('; ')) {
+      const id = Number(/^KILL (\d+)$/.exec(statement)?.[1])
+      const [errno, message] = answers[id] ?? []
+      if (errno !== undefined) throw Object.assign(new Error(message), { errno, sqlState: 'HY000' })
+      killed.push(id)
+    }
+    return { rows: [], matchedRows: 0 }
+  }
+  return { killed, query, requests: () => requests }
+}
+
+const ids = Array.from({ length: 300 }, (_, index) => index + 1)
+
+test('three hundred sessions are ended in one request', async () => {
+  const { query, killed, requests } = server({})
+  expect(await killTogether({ query }, ids)).toEqual(new Map())
+  expect(killed).toEqual(ids)
+  expect(requests()).toBe(1)
+})
+
+test('one that is gone already is what we want, one that we may not end is told, and those behind them are ended', async () => {
+  const { query, killed, requests } = server({
+    2: [1094, 'Unknown thread id: 2'],
+    40: [1095, 'You are not owner of thread 40'],
+    300: [1094, 'Unknown thread id: 300'],
+  })
+  const refused = await killTogether({ query }, ids)
+  expect([...refused]).toEqual([[40, 'You are not owner of thread 40']])
+  expect(killed).toEqual(ids.filter((id) => ![2, 40, 300].includes(id)))
+  expect(requests()).toBe(3)
+})
+
+test('where the server does not say which one failed, they are ended one by one', async () => {
+  const { query, killed } = server({ 5: [1094, 'No such thread'] })
+  expect([...(await killTogether({ query }, ids.slice(0, 9)))]).toEqual([])
+  expect(new Set(killed)).toEqual(new Set([1, 2, 3, 4, 6, 7, 8, 9]))
+})
+
+test('a broken connection is no refusal', async () => {
+  const query = () => Promise.reject(Object.assign(new Error('gone'), { code: 'PROTOCOL_CONNECTION_LOST' }))
+  await expect(killTogether({ query }, ids)).rejects.toThrow('gone')
+})
