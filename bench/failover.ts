@@ -81,8 +81,11 @@ function known<Name extends string>(names: readonly Name[], wished: readonly str
   })
 }
 
-/** Dies at any moment of the second between two looks. */
-const warmUpMs = () => 3000 + Math.random() * 1000
+/**
+ * Dies at any moment of the second between two looks, and later than the application's answer from the name server has run out: one that
+ * has been connected for days asks anew when its writer dies, before the record has moved, and keeps the old address for a whole TTL.
+ */
+const warmUpMs = ({ ttlSeconds }: Conditions) => ttlSeconds * 1000 + 500 + Math.random() * 1000
 
 async function onStage<Result>(
   conditions: Conditions,
@@ -114,7 +117,7 @@ async function playProduct(conditions: Conditions, quota: Quota | null): Promise
       stage.aws.route53.faults.latencyMs = conditions.apiMs
       const verdict = await playFailover(stage, {
         scenario: conditions.scenario,
-        warmUpMs: warmUpMs(),
+        warmUpMs: warmUpMs(conditions),
         frozenMs: 8000,
         onWatching: (watching) => {
           watch = watching
@@ -138,7 +141,7 @@ async function play(conditions: Conditions, quota: Quota | null): Promise<Run> {
   const { scenario } = conditions
   const floor =
     scenario === 'crash' || scenario === 'backlog'
-      ? await onStage(conditions, (stage) => playFloor(stage, { scenario, warmUpMs: warmUpMs() }))
+      ? await onStage(conditions, (stage) => playFloor(stage, { scenario, warmUpMs: warmUpMs(conditions) }))
       : null
   return { ...product, floor }
 }
