@@ -10,6 +10,7 @@ import type { LocalFunction } from './lambda/function.ts'
 import type { Invocation } from './lambda/invocation.ts'
 import { type LookLine, lookOf, messageOf } from './log-line.ts'
 import { PAIR, type Stage, WRITER_NAME } from './stage.ts'
+import { keepWatching } from './standing-watch.ts'
 import { type Load, type LoadOptions, startLoad } from './switchover-load.ts'
 
 export interface Swap {
@@ -82,9 +83,7 @@ export async function playSwitchover(
 ): Promise<SwitchoverVerdict> {
   const tell = options.tell ?? (() => undefined)
   const { pair } = stage
-  const watching = stage.watcher().start({ action: 'watch', pair: PAIR })
-  narrate(watching, tell)
-  await watching.waitForLog((line) => lookOf(line)?.situation === 'healthy', TIMEOUT_MS)
+  const watch = await keepWatching(stage, (invocation) => narrate(invocation, tell))
   const requests = stage.watcher({ handler: 'request', name: 'request' })
   const load = startLoad(stage, options)
   const { apps } = load
@@ -109,8 +108,7 @@ export async function playSwitchover(
     return verdictOf(stage, swaps, await judge(stage, from, to, load.tokens()), tell)
   } finally {
     await load.stop()
-    watching.kill()
-    await watching.finished
+    await watch.end()
   }
 }
 

@@ -7,8 +7,8 @@
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Client } from '../application.ts'
-import { lookOf } from '../log-line.ts'
-import { PAIR, type Stage, WRITER_NAME } from '../stage.ts'
+import { type Stage, WRITER_NAME } from '../stage.ts'
+import { keepWatching } from '../standing-watch.ts'
 import { judge, requestSwap } from '../switchover-story.ts'
 import { type ClientOptions, startPooledNodeClient } from './pooled-node-client.ts'
 import { startPymysqlClient } from './pymysql-client.ts'
@@ -37,8 +37,7 @@ const TIMEOUT_MS = 30_000
 export async function playClients(stage: Stage, options: ClientsStoryOptions): Promise<ClientsVerdict> {
   const { pair } = stage
   const python = await findPython()
-  const watching = stage.watcher().start({ action: 'watch', pair: PAIR })
-  await watching.waitForLog((line) => lookOf(line)?.situation === 'healthy', TIMEOUT_MS)
+  const watch = await keepWatching(stage)
   const requests = stage.watcher({ handler: 'request', name: 'request' })
   const node = startPooledNodeClient(optionsOf(stage, 'node', options))
   const pymysql = startPymysqlClient(python, optionsOf(stage, 'python', options))
@@ -73,8 +72,7 @@ export async function playClients(stage: Stage, options: ClientsStoryOptions): P
     }
   } finally {
     await Promise.all(clients.map((client) => client.stop()))
-    watching.kill()
-    await watching.finished
+    await watch.end()
   }
 }
 
