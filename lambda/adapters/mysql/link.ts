@@ -17,6 +17,7 @@ import type { Dialect } from './dialect.ts'
 import { failureOf } from './errors.ts'
 import { Guard } from './guard.ts'
 import { type Facts, readFacts } from './look.ts'
+import { openPromise } from './open-promise.ts'
 import { performStep } from './perform.ts'
 import { Prober, probeOf } from './probe.ts'
 import type { Credentials, Session, TlsSettings } from './session.ts'
@@ -79,7 +80,7 @@ class MysqlLink implements ServerLink {
   readonly #beats: Beats
   readonly #detachment = new Detachment()
   readonly #listeners: (() => void)[] = []
-  #changed = Promise.withResolvers<void>()
+  #changed = openPromise()
   #control: Control | null = null
   #dialect: Dialect | null = null
   #standing: Standing | null = null
@@ -355,7 +356,7 @@ class MysqlLink implements ServerLink {
 
   #tell(): void {
     const changed = this.#changed
-    this.#changed = Promise.withResolvers()
+    this.#changed = openPromise()
     changed.resolve()
     if (this.#closed) return
     for (const listener of this.#listeners) listener()
