@@ -46,6 +46,8 @@ export async function startBrowser(onProgress: (text: string) => void = () => un
       `--browser-subprocess-path=${starter}`,
       ...['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
       ...['--disable-component-update', '--disable-sync', '--no-proxy-server', '--hide-scrollbars'],
+      // Nothing has a reason to look a name up, and nothing could.
+      '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1',
       `--user-data-dir=${join(folder, 'profile')}`,
       '--remote-debugging-port=0',
     ],
@@ -74,11 +76,14 @@ export async function startBrowser(onProgress: (text: string) => void = () => un
 function addressSaidBy(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     let said = ''
-    const fail = (why: string) => reject(new Error(`Chromium ${why}:\n${said.slice(-2000)}`))
     const timer = setTimeout(() => {
       child.kill('SIGKILL')
       fail(`did not listen within ${startTimeoutMs} ms`)
     }, startTimeoutMs)
+    const fail = (why: string) => {
+      clearTimeout(timer)
+      reject(new Error(`Chromium ${why}:\n${said.slice(-2000)}`))
+    }
     child.once('error', ({ message }) => fail(`does not start: ${message}`))
     child.once('exit', () => fail('ended'))
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
