@@ -1,32 +1,31 @@
 /**
  * npm run bench:watching: what watching a healthy pair costs, and how well it watches, with the jittering scheduler as in the cloud:
- * load and connections on each server, processor time and memory of the function, GB-seconds and Route 53 calls, and the longest time
- * without a heartbeat, across hand-overs from one invocation to the next.
+ * load and connections on each server, processor time and memory of the function, invocations at the same time, GB-seconds, log and
+ * Route 53 calls, and the longest time without a heartbeat, across hand-overs from one invocation to the next.
  *
- *   npm run bench:watching -- [--minutes 3] [--server mysql|mariadb]... [--json]
+ *   npm run bench:watching -- [--minutes 3] [--server mysql|mariadb]... [--watchers 1|2] [--json]
  *
  * Nobody else uses the servers, and what this program asks them itself is taken off. The links between function and servers are
  * counted as they pass a proxy: bytes include TLS.
  */
-import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import type { Family } from '../lab/database/family.ts'
+import { FAMILIES } from '../lab/database/family.ts'
 import { spread } from '../lab/figures.ts'
-import type { Invocation, InvocationResult } from '../lab/lambda/invocation.ts'
+import type { Invocation } from '../lab/lambda/invocation.ts'
 import { startScheduler } from '../lab/lambda/scheduler.ts'
 import { lookOf } from '../lab/log-line.ts'
 import { processorMs } from '../lab/quota.ts'
 import { openStage, PAIR, type Stage } from '../lab/stage.ts'
 import { defaultMemoryMb } from '../lambda/runtime-options.ts'
-import { type Observed, observe, type ServerLoad } from './observer.ts'
+import { observe, type ServerLoad } from './observer.ts'
+import { endedAtMs, type Run, Runs } from './runs.ts'
 
-const SCHEDULE_SECONDS = 60
-const INVOCATIONS_A_MONTH = (365.25 / 12) * 24 * 60
-const FAMILIES: readonly Family[] = ['mysql', 'mariadb']
+const SECONDS_A_MONTH = (365.25 / 12) * 24 * 3600
 
 interface Cost {
   readonly server: string
   readonly minutes: number
+  readonly watchers: number
   readonly handOvers: number
   /** Between two heartbeats' times of writing, as the server has them. */
   readonly longestGapMs: number
@@ -37,26 +36,27 @@ interface Cost {
   /** Starts and ends included. */
   readonly processorMsPerSecond: number
   readonly maxRssMb: number
-  /** Start and overlap: for how long an invocation is billed beyond the minute until the next one comes. */
+  /** Start and overlap: for how long an invocation is billed beyond the moment at which the next one comes. */
   readonly overlapMs: number
+  /** Invocations at the same time, on average. */
+  readonly meanConcurrency: number
   readonly gigabyteSecondsAMonth: number
+  /** What the functions write themselves, without the lines that Lambda adds. */
+  readonly logMegabytesAMonth: number
   readonly route53CallsAnHour: number
-}
-
-interface Ended {
-  readonly result: InvocationResult
-  readonly startedAtMs: number
-  readonly endedAtMs: number
 }
 
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '3' },
     server: { type: 'string', multiple: true, default: [...FAMILIES] },
+    watchers: { type: 'string', default: '1' },
     json: { type: 'boolean', default: false },
   },
 })
 const minutes = Number(values.minutes)
+const watchers = Number(values.watchers)
+if (watchers !== 1 && watchers !== 2) throw new Error(`--watchers ${values.watchers}: give 1 or 2.`)
 // The second delivery comes within the second minute, and the first invocation ends after it.
 if (!(minutes >= 2.2))
   throw new Error(`--minutes ${values.minutes} is too short to see a hand-over: give it 2.2 or more.`)
@@ -70,37 +70,27 @@ function processorOf(used: Map<number, number>, running: readonly Invocation[]) 
 
 /** Watches for so many minutes once the first look found the pair healthy; its adoption is no part of it. */
 async function measure(stage: Stage): Promise<Cost> {
-  const schedule = startScheduler({ target: stage.watcher(), event: { action: 'watch', pair: PAIR } })
-  const started = new Map<Invocation, number>()
-  const ended: Ended[] = []
+  const runs = new Runs()
+  const schedules = Array.from({ length: watchers }, (_, index) =>
+    startScheduler({
+      target: runs.of(stage.watcher({ name: `watch-${index + 1}` })),
+      event: { action: 'watch', pair: PAIR },
+      firstDelayMs: (index * 60_000) / watchers,
+    }),
+  )
   const used = new Map<number, number>()
-  const note = () => {
-    for (const delivery of schedule.deliveries) {
-      const { invocation, deliveredMs = 0 } = delivery
-      if (invocation === undefined || started.has(invocation)) continue
-      started.set(invocation, deliveredMs)
-      void invocation.finished.then((result) => {
-        running.delete(invocation)
-        ended.push({ result, startedAtMs: deliveredMs, endedAtMs: performance.now() })
-      })
-      running.add(invocation)
-    }
-  }
-  const running = new Set<Invocation>()
-  await pause(100)
-  note()
-  await schedule.invocations()[0]?.waitForLog((line) => lookOf(line)?.situation === 'healthy', 30_000)
+  await (await runs.first).waitForLog((line) => lookOf(line)?.situation === 'healthy', 30_000)
   const calls = () => {
     const { listCalls, changeCalls, getChangeCalls } = stage.aws.route53.counts
     return listCalls + changeCalls + getChangeCalls
   }
   const callsBefore = calls()
-  const firstMs = processorOf(used, [...running]).totalMs
+  const firstMs = processorOf(used, runs.running()).totalMs
+  const fromMs = performance.now()
   const steady = { processorMs: 0, probes: 0 }
   let before: { totalMs: number; alone: string | undefined; beats: number } | null = null
   const observed = await observe(stage.pair, minutes * 60_000, ({ beats }) => {
-    note()
-    const now = { ...processorOf(used, [...running]), beats }
+    const now = { ...processorOf(used, runs.running()), beats }
     if (before !== null && now.alone !== undefined && now.alone === before.alone) {
       steady.processorMs += now.totalMs - before.totalMs
       steady.probes += now.beats - before.beats
@@ -108,19 +98,24 @@ async function measure(stage: Stage): Promise<Cost> {
     before = now
   })
   const seconds = observed.elapsedMs / 1000
-  const processorUsedMs = processorOf(used, [...running]).totalMs - firstMs
+  const toMs = performance.now()
+  const processorUsedMs = processorOf(used, runs.running()).totalMs - firstMs
   const route53Calls = calls() - callsBefore
-  schedule.stop()
-  for (const invocation of running) invocation.kill()
-  const results = await Promise.all([...started.keys()].map((invocation) => invocation.finished))
+  for (const schedule of schedules) schedule.stop()
+  const handOvers = overlapsOf(runs.all)
+  for (const invocation of runs.running()) invocation.kill()
+  const results = await Promise.all(runs.all.map(({ invocation }) => invocation.finished))
+  const meanConcurrency = runs.meanConcurrency(fromMs, toMs)
   return {
     server: `${stage.pair.family} ${stage.pair.alice.binary.version}`,
     minutes,
-    ...costOf(
-      observed,
-      ended.filter(({ result }) => result.error === undefined),
-      [...started.values()],
-    ),
+    watchers,
+    handOvers: handOvers.length,
+    ...{ longestGapMs: observed.longestGapMs, alice: observed.alice, bob: observed.bob },
+    overlapMs: handOvers.reduce((sum, each) => sum + each, 0) / handOvers.length,
+    meanConcurrency,
+    gigabyteSecondsAMonth: (defaultMemoryMb / 1024) * meanConcurrency * SECONDS_A_MONTH,
+    logMegabytesAMonth: (runs.logBytes(fromMs, toMs) / 1e6 / ((toMs - fromMs) / 1000)) * SECONDS_A_MONTH,
     processorMsPerProbe: steady.processorMs / steady.probes,
     processorMsPerSecond: processorUsedMs / seconds,
     maxRssMb: spread(results.flatMap(({ maxRssMb }) => maxRssMb ?? [])).max,
@@ -128,22 +123,12 @@ async function measure(stage: Stage): Promise<Cost> {
   }
 }
 
-function costOf(observed: Observed, ended: readonly Ended[], startsMs: readonly number[]) {
-  const overlaps = ended.map(({ result, startedAtMs, endedAtMs }) => {
-    // Lambda bills a cold start's loading too; it lies within the time that passed here.
-    const nextMs = startsMs.find((each) => each > startedAtMs) ?? endedAtMs
-    return startedAtMs + result.durationMs + (result.initMs ?? 0) - nextMs
+/** For how long each one that has ended went on once the next had come. */
+function overlapsOf(runs: readonly Run[]): number[] {
+  return runs.flatMap((run, at) => {
+    const next = runs[at + 1]
+    return next === undefined || run.result === null ? [] : [endedAtMs(run) - next.startedAtMs]
   })
-  const overlapMs = overlaps.reduce((sum, each) => sum + each, 0) / overlaps.length
-  const billedSeconds = SCHEDULE_SECONDS + overlapMs / 1000
-  return {
-    handOvers: overlaps.length,
-    longestGapMs: observed.longestGapMs,
-    alice: observed.alice,
-    bob: observed.bob,
-    overlapMs,
-    gigabyteSecondsAMonth: (defaultMemoryMb / 1024) * billedSeconds * INVOCATIONS_A_MONTH,
-  }
 }
 
 function inWords(cost: Cost): string {
@@ -159,15 +144,17 @@ function inWords(cost: Cost): string {
       `${server.connectionsMedian} / ${server.connectionsMax}`,
     )
   return [
-    `\n${cost.server}, ${cost.minutes} minutes, ${cost.handOvers} hand-overs\n`,
+    `\n${cost.server}, ${cost.minutes} minutes, watchers: ${cost.watchers}, ${cost.handOvers} hand-overs\n`,
     row('longestGapMs, between two heartbeats', `${cost.longestGapMs}`),
     load('alice (writer)', cost.alice),
     load('bob (spare)', cost.bob),
     row('processor time per probe, ms', cost.processorMsPerProbe.toFixed(1)),
     row('processor time a second with hand-overs, ms', cost.processorMsPerSecond.toFixed(1)),
     row('RSS at most, MB', cost.maxRssMb.toFixed(1)),
-    row('billed beyond the minute, ms an invocation', cost.overlapMs.toFixed(0)),
+    row('both at work in a hand-over, ms', cost.overlapMs.toFixed(0)),
+    row('invocations at the same time, on average', cost.meanConcurrency.toFixed(3)),
     row(`GB-seconds a month at ${defaultMemoryMb} MB`, cost.gigabyteSecondsAMonth.toFixed(0)),
+    row('log a month, MB', cost.logMegabytesAMonth.toFixed(1)),
     row('Route 53 calls an hour', cost.route53CallsAnHour.toFixed(0)),
   ].join('')
 }

@@ -37,7 +37,7 @@ export function writeBlockOf(onOld: Knocker, onNew: Knocker, sinceMs: number): W
 const EVERY_MS = 2
 const CONNECT_TIMEOUT_MS = 2000
 
-export function knockOn(stage: Stage, server: DatabaseServer, name: string): Knocker {
+export function knockOn(stage: Pick<Stage, 'pair'>, server: DatabaseServer, name: string): Knocker {
   const { application, port, caFile } = stage.pair
   const host = stage.pair.hostFor('application', server)
   const acknowledgedAtMs: number[] = []

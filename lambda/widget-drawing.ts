@@ -66,14 +66,13 @@ export function drawing(
 
 function styles({ text, faint, line, card }: Colours): string {
   return [
-    `.hs{display:grid;grid-template-columns:repeat(auto-fill,minmax(400px,1fr));gap:12px;color:${text};font:13px/1.4 "Amazon Ember","Helvetica Neue",Arial,sans-serif}`,
-    `.hs section{border:1px solid ${line};border-radius:8px;padding:12px 14px;background:${card}}`,
-    '.hs header{display:flex;justify-content:space-between;align-items:baseline;gap:8px}',
+    `.hs{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(400px,100%),1fr));gap:12px;color:${text};font:13px/1.4 "Amazon Ember","Helvetica Neue",Arial,sans-serif}`,
+    `.hs section{border:1px solid ${line};border-radius:8px;padding:12px 14px;background:${card};overflow-wrap:anywhere;min-width:0}`,
+    '.hs header{display:flex;flex-wrap:wrap;justify-content:space-between;align-items:baseline;gap:4px 8px}',
     '.hs h3{margin:0;font-size:16px}',
     '.hs svg{display:block;width:100%;height:auto;margin:6px 0}',
     '.hs p{margin:4px 0}',
-    '.hs .faint span{white-space:nowrap}',
-    `.hs .faint{color:${faint};font-size:12px}`,
+    `.hs .faint{color:${faint};font-size:12px;display:flex;flex-wrap:wrap;gap:0 16px}`,
     '.hs .pill{border:1px solid;border-radius:10px;padding:0 9px;font-weight:700;font-size:12px;white-space:nowrap}',
   ].join('')
 }
@@ -81,16 +80,16 @@ function styles({ text, faint, line, card }: Colours): string {
 function card(picture: PairPicture, colours: Colours): string {
   const { situation } = picture
   const { word, colour } = standing(picture, colours)
-  const advice = situation.advice === '' ? '' : `<p><b>Do:</b> ${clipped(situation.advice, 320)}</p>`
+  const advice = situation.advice === '' ? '' : `<p><b>Do:</b> ${sentence(situation.advice, 320)}</p>`
   return [
     '<section>',
     `<header><h3>${escaped(picture.pair)}</h3>`,
     `<span class="pill" style="color:${colour}">${word}: ${escaped(situation.code)}</span></header>`,
     diagram(picture, colours),
-    `<p>${clipped(situation.because, 320)}</p>${advice}`,
+    `<p>${sentence(situation.because, 320)}</p>${advice}`,
     `<p class="faint">${changes(picture)
       .map((each) => `<span>${escaped(each)}</span>`)
-      .join(' &middot; ')}</p>`,
+      .join(' ')}</p>`,
     '</section>',
   ].join('')
 }
@@ -99,7 +98,7 @@ function failureCard(pair: string, reason: string, colours: Colours): string {
   return [
     `<section><header><h3>${escaped(pair)}</h3>`,
     `<span class="pill" style="color:${colours.bad}">not looked at</span></header>`,
-    `<p>${clipped(reason, 400)}</p></section>`,
+    `<p>${sentence(reason, 400)}</p></section>`,
   ].join('')
 }
 
@@ -124,17 +123,21 @@ function changes({ ledger, mode, atMs }: PairPicture): string[] {
   ]
 }
 
-const boxWidth = 150
+const width = 462
+const boxWidth = 152
 const boxTop = 62
 const boxHeight = 92
+/** Left free beside what stands in a box. */
+const boxMargin = 7
 
 function diagram(picture: PairPicture, colours: Colours): string {
   const [writer, spare] = picture.servers
-  const left = 10
-  const right = 470 - boxWidth
+  // Half of a box's line is outside of it.
+  const left = 1
+  const right = width - 1 - boxWidth
   const alt = `${writer.name} is ${writer.state}, ${spare.name} is ${spare.state}`
   return [
-    `<svg viewBox="0 0 480 168" role="img" aria-label="${escaped(alt)}" font-size="12" fill="${colours.text}">`,
+    `<svg viewBox="0 0 ${width} ${boxTop + boxHeight + 4}" role="img" aria-label="${escaped(alt)}" font-size="12" fill="${colours.text}">`,
     name(picture, left + boxWidth / 2, colours),
     box(writer, left, colours),
     box(spare, right, colours),
@@ -156,8 +159,8 @@ function name({ writerName, recordValues, servers }: PairPicture, x: number, col
   const agrees = recordValues === null || writer.role === 'unknown' || recordValues.includes(writer.address)
   const colour = recordValues === null || !agrees ? colours.bad : colours.faint
   const lines = [
-    `<text x="10" y="15" font-weight="700">${clipped(writerName, 44)}</text>`,
-    `<text x="10" y="32" fill="${colour}">${clipped(values, 50)}${agrees ? '' : ` (not ${escaped(writer.name)})`}</text>`,
+    label(writerName, { x: 0, y: 14, size: 12, most: width, bold: true }),
+    label(agrees ? values : `${values} (not ${writer.name})`, { x: 0, y: 31, size: 12, most: width, colour }),
   ]
   // Without a ledger or a record there is nothing that the name could be said to mean.
   if (writer.role === 'unknown' || recordValues === null) return lines.join('')
@@ -173,20 +176,20 @@ function box(server: ServerPicture, x: number, colours: Colours): string {
   const rightful = { writer: 'open', spare: 'closed', unknown: server.state }[server.role]
   const usual = server.role === 'writer' ? colours.good : colours.faint
   const colour = answers && server.state === rightful ? usual : colours.bad
-  const label = server.role === 'unknown' ? server.state : `${server.role}: ${server.state}`
+  const standing = server.role === 'unknown' ? server.state : `${server.role}: ${server.state}`
   const dash = answers ? '' : ' stroke-dasharray="6 4"'
   const middle = x + boxWidth / 2
   const details =
     server.version === null ? server.address : `${server.version.split('-')[0]}, ${server.address}`
-  const centred = `text-anchor="middle"`
+  const line = (text: string, y: number, size: number, more: Partial<Label>) =>
+    label(text, { x: middle, y, size, most: boxWidth - 2 * boxMargin, centred: true, ...more })
+  const top = boxTop + (server.onHold ? 0 : 9)
   return [
     `<rect x="${x}" y="${boxTop}" width="${boxWidth}" height="${boxHeight}" rx="7" fill="${colours.box}" stroke="${colour}" stroke-width="2"${dash}/>`,
-    `<text x="${middle}" y="${boxTop + 22}" ${centred} font-size="15" font-weight="700">${escaped(server.name)}</text>`,
-    `<text x="${middle}" y="${boxTop + 42}" ${centred} font-weight="700" fill="${colour}">${label}</text>`,
-    `<text x="${middle}" y="${boxTop + 60}" ${centred} font-size="11" fill="${colours.faint}">${clipped(details, 26)}</text>`,
-    server.onHold
-      ? `<text x="${middle}" y="${boxTop + 79}" ${centred} font-weight="700" fill="${colours.bad}">ON HOLD</text>`
-      : '',
+    line(server.name, top + 22, 15, { bold: true }),
+    line(standing, top + 42, 12, { bold: true, colour }),
+    line(details, top + 60, 12, { colour: colours.faint }),
+    server.onHold ? line('ON HOLD', top + 79, 12, { bold: true, colour: colours.bad }) : '',
   ].join('')
 }
 
@@ -208,8 +211,61 @@ function arrow(
   return [
     `<path d="M${start} ${y}H${end - 7 * direction}" stroke="${colour}" stroke-width="2" fill="none"${dash}/>`,
     `<path d="M${end - 8 * direction} ${y - 5}l${8 * direction} 5l${-8 * direction} 5z" fill="${colour}"/>`,
-    `<text x="${(from + to) / 2}" y="${y - 7}" text-anchor="middle" fill="${colour}">${escaped(words)}</text>`,
+    label(words, {
+      x: (from + to) / 2,
+      y: y - 7,
+      size: 12,
+      most: Math.abs(end - start),
+      centred: true,
+      colour,
+    }),
   ].join('')
+}
+
+interface Label {
+  /** Of its beginning, or of its middle where it is centred. */
+  readonly x: number
+  /** Of its base line. */
+  readonly y: number
+  readonly size: number
+  /** It is never wider than this. */
+  readonly most: number
+  readonly centred?: boolean
+  readonly bold?: boolean
+  readonly colour?: string
+}
+
+/** No text is smaller than this, in the drawing's own units. */
+const smallest = 12
+/** A letter's share of the size that a text can be pressed down to; a server's longest name then has its room. */
+const tightest = 0.34
+
+/**
+ * A line of text that stays within its room. Nobody knows the viewer's font, so a text that may be too long is first made smaller,
+ * then pressed together, and only a very long one is cut.
+ */
+function label(text: string, { x, y, size, most, centred, bold, colour }: Label): string {
+  const lengthMax = Math.floor(most / (smallest * tightest))
+  const shown = text.length > lengthMax ? `${text.slice(0, lengthMax - 1)}…` : text
+  const fitting = Math.max(smallest, Math.min(size, Math.floor((size * most) / widthOf(shown, size))))
+  return [
+    `<text x="${x}" y="${y}" font-size="${fitting}"`,
+    centred === true ? ' text-anchor="middle"' : '',
+    bold === true ? ' font-weight="700"' : '',
+    colour === undefined ? '' : ` fill="${colour}"`,
+    widthOf(shown, fitting) > most ? ` textLength="${most}" lengthAdjust="spacingAndGlyphs"` : '',
+    `>${escaped(shown)}</text>`,
+  ].join('')
+}
+
+/** What a text is wide at the most, in a bold font like Arial's. */
+function widthOf(text: string, size: number): number {
+  const shares = [...text].map((each) => {
+    if (/[fijlt.,:;'() -]/.test(each)) return 0.34
+    if (/[mwMW@%…]/.test(each)) return 0.95
+    return /[A-Z]/.test(each) ? 0.78 : 0.62
+  })
+  return size * shares.reduce((sum, each) => sum + each, 0)
 }
 
 function lagText({ lagMs }: PairPicture): string {
@@ -236,8 +292,10 @@ function clock(ms: number): string {
   return new Date(ms).toISOString().slice(0, 19).replace('T', ' ')
 }
 
-function clipped(text: string, most: number): string {
-  return escaped(text.length <= most ? text : `${text.slice(0, most - 1)}…`)
+/** Text that breaks anywhere but between a number and its unit. */
+function sentence(text: string, most: number): string {
+  const shown = text.length <= most ? text : `${text.slice(0, most - 1)}…`
+  return escaped(shown).replaceAll(/(\d) (ms|s|min|h|days)\b/g, '$1\u00a0$2')
 }
 
 function escaped(text: string): string {

@@ -81,6 +81,15 @@ test('keys of secrets are collected once each', () => {
   expect(parseConfiguration(JSON.stringify(content), 'f').deployment.secretKeyArns).toEqual([key])
 })
 
+function addPairs(content: Content, count: number): void {
+  for (let number = 0; number < count; number += 1) {
+    const pair = structuredClone(content.pairs.orders)
+    pair.servers = { a: { host: `10.1.${number}.1` }, b: { host: `10.2.${number}.1` } }
+    pair.directory.writerName = `writer.p${number}.example.com`
+    content.pairs[`p${number}`] = pair
+  }
+}
+
 const mistakes: Record<
   string,
   [spoil: (content: Content) => void, path: string, value: string, mend: string]
@@ -178,17 +187,19 @@ const mistakes: Record<
     'give at least 4',
   ],
   'more pairs than Route 53 answers for': [
-    (content) => {
-      for (let number = 0; number < 150; number += 1) {
-        const pair = structuredClone(content.pairs.orders)
-        pair.servers = { a: { host: `10.1.${number}.1` }, b: { host: `10.2.${number}.1` } }
-        pair.directory.writerName = `writer.p${number}.example.com`
-        content.pairs[`p${number}`] = pair
-      }
-    },
+    (content) => addPairs(content, 150),
     'pairs',
     '151 pairs',
-    'another AWS account',
+    'give at most 150, and the others to another AWS account',
+  ],
+  'more pairs than Route 53 answers for when two watch each': [
+    (content) => {
+      addPairs(content, 75)
+      content.deployment = { watchers: 2 }
+    },
+    'pairs',
+    '76 pairs',
+    'give at most 75, and the others to another AWS account',
   ],
   'a key for environment variables': [
     (content) => {

@@ -76,10 +76,11 @@ export async function unpackDebianPackage(request: {
 }
 
 /**
- * The command prefix that starts a program of an unpacked tree: its own loader, with its own libraries only.
+ * The command prefix that starts a program of an unpacked tree: its own loader, with its own libraries only; `below` names folders
+ * within the libraries' own that some of them lie in.
  * Throws if the tree has no loader.
  */
-export function launchFromTree(tree: string, program: string): string[] {
+export function launchFromTree(tree: string, program: string, below: readonly string[] = []): string[] {
   // Up to Debian 12 the C library is in /lib, which installed systems have made the same as /usr/lib.
   const libraryFolders = ['lib', 'usr/lib'].flatMap((folder) => {
     if (!existsSync(join(tree, folder))) return []
@@ -89,7 +90,8 @@ export function launchFromTree(tree: string, program: string): string[] {
   for (const folder of libraryFolders) {
     const loader = readdirSync(folder).find((name) => /^ld-linux.*\.so\.\d+$/.test(name))
     if (loader === undefined) continue
-    return [join(folder, loader), '--library-path', libraryFolders.join(':'), join(tree, program)]
+    const all = libraryFolders.flatMap((each) => [each, ...below.map((name) => join(each, name))])
+    return [join(folder, loader), '--library-path', all.join(':'), join(tree, program)]
   }
   throw new Error(`${tree} holds no dynamic loader; delete that folder to have it made again`)
 }

@@ -8,8 +8,8 @@ import { type Problem, showValue } from './problem.ts'
 type Content = Record<string, unknown>
 
 /**
- * Route 53 answers five requests a second for a whole account, and others need some too: at most half are ours. Every pair takes
- * one request a minute while nothing happens, so 2.5 a second are 150 pairs.
+ * Route 53 answers five requests a second for a whole account, and others need some too: at most half are ours. Every invocation reads
+ * a pair's ledger when it begins, and each watcher begins one a minute, so 2.5 a second are 150 pairs, or 75 with two watchers.
  *
  * Source: Amazon Route 53 Developer Guide, "Quotas", maximums on Route 53 API requests.
  */
@@ -89,9 +89,10 @@ function sizeProblems(content: unknown): Problem[] {
     const mend = 'remove it: only a secret has a key'
     return [{ path: `pairs.${name}.credentials.kmsKeyArn`, value: '(not shown)', mend }]
   })
-  if (count <= pairsPerAccount) return problems
+  const most = objectAt(content, 'deployment').watchers === 2 ? pairsPerAccount / 2 : pairsPerAccount
+  if (count <= most) return problems
   const mend =
-    `give at most ${pairsPerAccount}, and the others to another AWS account: Route 53 answers five requests a second for a ` +
+    `give at most ${most}, and the others to another AWS account: Route 53 answers five requests a second for a ` +
     'whole account, and more pairs would starve the failovers of each other'
   return [...problems, { path: 'pairs', value: `${count} pairs`, mend }]
 }

@@ -48,6 +48,9 @@ export async function furnish(moto: Moto, secret: { name: string; account: objec
         QueueUrl,
         MaxNumberOfMessages: 10,
       })
+      // What is not deleted comes again half a minute later.
+      for (const { ReceiptHandle } of Messages)
+        await moto.json('sqs', 'AmazonSQS.DeleteMessage', { QueueUrl, ReceiptHandle })
       return Messages.map(({ Body }: { Body: string }) => String(JSON.parse(Body).Subject))
     },
   }

@@ -13,9 +13,14 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type LabAws, startLabAws } from '../../lab/aws/lab-aws.ts'
 import { temporaryFolder } from '../../lab/cleanup.ts'
+import type { DatabaseServer } from '../../lab/database/database-server.ts'
 import { type Pair, startPair } from '../../lab/database/pair.ts'
+import { waitUntilReplicating } from '../../lab/database/replication.ts'
+import { knockOn } from '../../lab/knocker.ts'
 import { LocalFunction } from '../../lab/lambda/function.ts'
+import type { Invocation, LogLine } from '../../lab/lambda/invocation.ts'
 import { lookOf } from '../../lab/log-line.ts'
+import { eventually, flips, ledgerOf, looks, timesDone } from '../servers/on-stage.ts'
 import { type Account, furnish } from './account.ts'
 import { type Cdk, type CdkRun, createCdk } from './cdk.ts'
 import { type DeployedFunction, DeployedStack, invoke } from './deployed-stack.ts'
@@ -58,7 +63,7 @@ afterAll(async () => {
   await Promise.all([moto?.close(), aws?.close(), pair?.remove()])
 }, testMs)
 
-function configure(detection: object = {}, deployment: object = {}): void {
+function configure(settings: object = {}, deployment: object = {}): void {
   const server = (host: string) => ({ host, port: pair.port })
   const content = {
     pairs: {
@@ -67,7 +72,7 @@ function configure(detection: object = {}, deployment: object = {}): void {
         credentials: { secretId: 'hotspare/orders' },
         tls: { caFile: pair.caFile },
         directory: { kind: 'route53', hostedZoneId: 'Z0EXAMPLE', writerName },
-        detection,
+        ...settings,
       },
     },
     alerts: { email: ['dba@example.com'] },
@@ -102,6 +107,53 @@ function selfTestOf(template: Tree): { logical: string; properties: Tree } {
   return { logical, properties: resource?.Properties }
 }
 
+/** What the schedules send, one for each. */
+function scheduledEvents(template: Tree): unknown[] {
+  return Object.values(template.Resources as Record<string, Tree>)
+    .filter(({ Type }) => Type === 'AWS::Scheduler::Schedule')
+    .map(({ Properties }) => JSON.parse(Properties.Target.Input))
+}
+
+const isHealthy = (line: LogLine) => lookOf(line)?.situation === 'healthy'
+const hasMoved = (line: LogLine) => lookOf(line)?.timeline.some(({ what }) => what === 'moved') === true
+
+/** Waits until the last thing that the watch said is that the pair is healthy, with this writer. */
+async function healthyWith(watching: Invocation, writer: string): Promise<void> {
+  const isIt = () => {
+    const last = looks(watching).at(-1)
+    return last?.situation === 'healthy' && last.because.startsWith(`${writer} takes writes`)
+  }
+  await eventually(`healthy with ${writer}`, isIt, waitMs)
+}
+
+/** What a watch answers that ends by itself. */
+async function resultOf(watching: Invocation): Promise<unknown> {
+  const { result, error } = await watching.finished
+  expect(error).toBeUndefined()
+  return (result as Tree).pairs.orders
+}
+
+const heardSubjects: string[] = []
+
+/** Waits until the topic has said this to the queue, now or earlier. */
+async function heard(subject: string): Promise<void> {
+  const listen = async () => {
+    heardSubjects.push(...(await account.subjects()))
+    return heardSubjects.includes(subject)
+  }
+  await eventually(subject, listen, waitMs)
+}
+
+/** Brings a deposed writer back as a person does: it boots closed and is started to follow, then the other one. */
+async function followAgain(server: DatabaseServer): Promise<void> {
+  await server.start()
+  for (const each of [server, pair.otherOf(server)]) {
+    await each.query('START REPLICA')
+    await waitUntilReplicating(each, waitMs)
+  }
+  await pair.waitUntilCaughtUp(server)
+}
+
 async function topicArn(): Promise<string> {
   return (await stack.resources()).get('AWS::SNS::Topic')?.[0]?.physical ?? ''
 }
@@ -112,7 +164,7 @@ describe('a first deployment', () => {
   })
 
   test('a mistake in the file stops it, and nothing is deployed', { timeout: testMs }, async () => {
-    configure({ probeTimoutMs: 5 })
+    configure({ detection: { probeTimoutMs: 5 } })
     const { code, output } = await cdk.run('deploy', ...deployWords)
     expect(code).not.toBe(0)
     expect(output).toContain('pairs.orders.detection.probeTimoutMs: unknown key "probeTimoutMs"')
@@ -170,39 +222,68 @@ describe('a first deployment', () => {
 })
 
 describe('the deployed code', () => {
-  test('the watch of the schedule fails over on real servers', { timeout: testMs }, async () => {
-    const template = await stack.template()
-    const schedules = Object.values(template.Resources as Record<string, Tree>).filter(
-      ({ Type }) => Type === 'AWS::Scheduler::Schedule',
-    )
-    expect(schedules).toHaveLength(1)
+  let watches: LocalFunction
+  let watching: Invocation
+  afterAll(() => watches?.close())
+
+  test('the watch of the schedule finds the pair healthy', { timeout: testMs }, async () => {
+    const [event, ...others] = scheduledEvents(await stack.template())
+    expect(others).toEqual([])
     watch = await stack.download('hotspare-watch', ways())
-    const running = new LocalFunction(watch.options)
+    watches = new LocalFunction(watch.options)
+    watching = watches.start(event)
+    await watching.waitForLog(isHealthy, waitMs)
+    expect(records().writer).toEqual([pair.alice.host])
+  })
+
+  test('the request function switches over to bob and back while clients write, and nothing is lost', {
+    timeout: testMs,
+  }, async () => {
+    const request = await stack.download('hotspare-request', ways())
+    const clients = pair.servers.map((server) => knockOn({ pair }, server, `on-${server.name}`))
     try {
-      const watching = running.start(JSON.parse(schedules[0]?.Properties.Target.Input))
-      await watching.waitForLog((line) => lookOf(line)?.situation === 'healthy', waitMs)
-      expect(records().writer).toEqual([pair.alice.host])
-      await pair.alice.kill()
-      await watching.waitForLog(
-        (line) => lookOf(line)?.timeline.some(({ what }) => what === 'moved') === true,
-        waitMs,
-      )
-      expect(records()).toMatchObject({
-        writer: [pair.bob.host],
-        ledger: expect.stringContaining('writer=bob'),
-      })
-      const [{ closed } = { closed: 1 }] = await pair.bob.query<{ closed: number }>(
-        'SELECT @@global.read_only AS closed',
-      )
-      expect(closed).toBe(0)
-      await expect
-        .poll(() => account.subjects(), { timeout: waitMs })
-        .toContainEqual(expect.stringMatching(/orders/))
-      watching.kill()
-      await watching.finished
+      await eventually('alice takes writes', () => (clients[0]?.tokens.length ?? 0) > 20)
+      for (const [from, to] of [
+        [pair.alice, pair.bob],
+        [pair.bob, pair.alice],
+      ] as const) {
+        const flipsBefore = flips({ aws })
+        const event = { action: 'switchover', pair: 'orders', to: to.name, waitForQuietMs: 30_000 }
+        const answer = await invoke(request, event)
+        expect(answer, answer.because).toMatchObject({ ok: true, from: from.name, to: to.name })
+        process.stdout.write(
+          `  | ${from.name} to ${to.name}: nobody could write for ${answer.writeBlockMs} ms\n`,
+        )
+        expect(ledgerOf({ aws })).toMatchObject({ writer: to.name, how: 'switchover', claim: null })
+        expect(records().writer).toEqual([to.host])
+        expect(flips({ aws })).toBe(flipsBefore + 1)
+        expect([await to.isOpen(), await from.isOpen()]).toEqual([true, false])
+        await heard(`[hotspare] orders: writer switched from ${from.name} to ${to.name}, nothing lost`)
+        await healthyWith(watching, to.name)
+      }
     } finally {
-      await running.close()
+      await Promise.all(clients.map((client) => client.stop()))
     }
+    await pair.waitUntilCaughtUp(pair.bob)
+    for (const server of pair.servers) {
+      const rows = await server.query<{ token: string }>('SELECT token FROM shop.orders')
+      const present = new Set(rows.map(({ token }) => token))
+      const tokens = clients.flatMap((client) => client.tokens)
+      expect(tokens.filter((token) => !present.has(token))).toEqual([])
+    }
+  })
+
+  test('the watch fails over when alice is killed', { timeout: testMs }, async () => {
+    const flipsBefore = flips({ aws })
+    await pair.alice.kill()
+    await watching.waitForLog(hasMoved, waitMs)
+    expect(records().writer).toEqual([pair.bob.host])
+    expect(ledgerOf({ aws })).toMatchObject({ writer: 'bob', how: 'failover', claim: null })
+    expect(flips({ aws })).toBe(flipsBefore + 1)
+    expect(await pair.bob.isOpen()).toBe(true)
+    await heard('[hotspare] orders: writer moved from alice to bob')
+    watching.kill()
+    await watching.finished
   })
 
   test('the request function tells how it stands', { timeout: testMs }, async () => {
@@ -226,7 +307,8 @@ describe('a deployment after a failover', () => {
   }, async () => {
     const before = records()
     expect(before.writer).toEqual([pair.bob.host])
-    configure({ probeIntervalMs: 1500 }, { selfTest: 'report' })
+    // It failed over a moment ago, and is to do so again.
+    configure({ failover: { cooldownMs: 0 } }, { selfTest: 'report', watchers: 2 })
     expectDone(await cdk.run('deploy', ...deployWords))
     expect(records()).toEqual(before)
     const changed = await stack.download('hotspare-watch', ways())
@@ -268,6 +350,64 @@ describe('a deployment after a failover', () => {
   })
 })
 
+describe('two watchers', () => {
+  const functions: LocalFunction[] = []
+  const [first, second] = ['hotspare-watch', 'hotspare-watch-2']
+  afterAll(() => Promise.all(functions.map((each) => each.close())))
+
+  test('each has a function in a zone of its own, and a schedule that says the same', async () => {
+    const { Resources } = await stack.template()
+    const subnets = Object.values(Resources as Record<string, Tree>)
+      .filter(({ Properties }) => [first, second].includes(Properties?.FunctionName))
+      .map(({ Properties }) => Properties.VpcConfig.SubnetIds)
+    expect(subnets.toSorted()).toEqual(
+      Object.keys(account.network.subnets as object)
+        .map((subnet) => [subnet])
+        .toSorted(),
+    )
+    const event = { action: 'watch', pairs: ['orders'] }
+    expect(scheduledEvents(await stack.template())).toEqual([event, event])
+  })
+
+  test('the younger one relieves the other, and one death seen by both is one failover', {
+    timeout: testMs,
+  }, async () => {
+    await followAgain(pair.alice)
+    for (const name of [first, second])
+      functions.push(new LocalFunction((await stack.download(name, ways())).options))
+    const [event] = scheduledEvents(await stack.template())
+    const start = (at: number) => (functions[at] as LocalFunction).start(event)
+    const older = start(0)
+    await older.waitForLog(isHealthy, waitMs)
+    const younger = start(1)
+    await younger.waitForLog(isHealthy, waitMs)
+    expect(await resultOf(older)).toMatchObject({ situation: { code: 'relieved' } })
+
+    // The next delivery is the first function's. The writer dies before the second one has seen that it is relieved.
+    const before = { flips: flips({ aws }), epoch: ledgerOf({ aws }).epoch }
+    younger.freeze()
+    const youngest = start(0)
+    await youngest.waitForLog(isHealthy, waitMs)
+    await pair.bob.kill()
+    younger.thaw()
+    const both = [younger, youngest]
+    await Promise.any(both.map((each) => each.waitForLog(hasMoved, waitMs)))
+    await heard('[hotspare] orders: writer moved from bob to alice')
+    expect(await resultOf(younger)).toMatchObject({ situation: { code: 'relieved' } })
+    for (const each of both)
+      expect(looks(each).some(({ timeline }) => timeline.some(({ what }) => what === 'detected'))).toBe(true)
+    expect(timesDone('open', ...both)).toBe(1)
+    expect(flips({ aws })).toBe(before.flips + 1)
+    expect(records().writer).toEqual([pair.alice.host])
+    expect(ledgerOf({ aws })).toMatchObject({ writer: 'alice', epoch: before.epoch + 1, claim: null })
+    expect(await pair.alice.isOpen()).toBe(true)
+  })
+
+  test('a diff still finds nothing', { timeout: testMs }, async () => {
+    expectDone(await cdk.run('diff', '--fail', '--method', 'template'))
+  })
+})
+
 describe('the end', () => {
   test('removing the self-test never fails, whatever is down', { timeout: testMs }, async () => {
     const selfTest = await stack.download('hotspare-self-test', { AWS_ENDPOINT_URL: 'http://127.0.0.1:9' })
@@ -283,6 +423,6 @@ describe('the end', () => {
     const functions = await moto.fetch('lambda', '/2015-03-31/functions')
     expect(JSON.parse(functions.toString('utf8')).Functions).toEqual([])
     expect(records()).toEqual(before)
-    expect(before.writer).toEqual([pair.bob.host])
+    expect(before.writer).toEqual([pair.alice.host])
   })
 })

@@ -23,11 +23,13 @@ const run = promisify(execFile)
 let app: string
 let packed: Tree
 
-/** The Node that started the tests: the package is for 20 and newer, whatever runs the tests themselves. */
-const userNode = process.env.npm_node_execpath ?? process.execPath
+/** The oldest Node that the package is for, whatever runs the tests themselves. */
+const oldestNode = '20.11.0'
+let userNode: string
 
 beforeAll(async () => {
   app = temporaryFolder('app')
+  userNode = await findOldestNode()
   await run(process.execPath, ['tools/package.ts'], { cwd: projectDir })
   const words = ['pack', './dist/package', '--json', '--pack-destination', app]
   const { stdout } = await run('npm', words, { cwd: projectDir, maxBuffer: 2 ** 26 })
@@ -62,6 +64,45 @@ beforeAll(async () => {
 
 // A whole CDK is too much to leave to the end of the process.
 afterAll(() => removeFolder(app), stepMs)
+
+/** The Node that npm runs on, if it is one of those; else one from npm. */
+async function findOldestNode(): Promise<string> {
+  const path = process.env.npm_node_execpath
+  const major = /^v20\./
+  if (path !== undefined && major.test((await run(path, ['--version'])).stdout)) return path
+  const folder = temporaryFolder('node')
+  const name = `node-${process.platform}-${process.arch}`
+  const words = ['install', '--prefix', folder, '--prefer-offline', '--no-audit', '--no-fund']
+  await run('npm', [...words, `${name}@${oldestNode}`], { cwd: folder })
+  return join(folder, 'node_modules', name, 'bin/node')
+}
+
+/** What the installed command says of a pair whose servers and directory all refuse: on port 9 nothing listens. */
+async function statusOfNothing(): Promise<{ code: number; stdout: string; stderr: string }> {
+  const server = (host: string) => ({ host, port: 9 })
+  const pair = {
+    servers: { alice: server('127.0.1.1'), bob: server('127.0.1.2') },
+    credentials: { usernameEnv: 'DB_USER', passwordEnv: 'DB_PASSWORD' },
+    tls: { mode: 'disabled' },
+    directory: { kind: 'route53', hostedZoneId: 'Z0EXAMPLE', writerName: 'writer.orders.example.com' },
+  }
+  writeFileSync(join(app, 'nothing.json'), JSON.stringify({ pairs: { orders: pair } }))
+  const env = {
+    HOTSPARE_CONFIG: join(app, 'nothing.json'),
+    DB_USER: 'someone',
+    DB_PASSWORD: 'something',
+    AWS_ENDPOINT_URL: 'http://127.0.0.1:9',
+    AWS_REGION: 'us-east-1',
+    AWS_ACCESS_KEY_ID: 'none',
+    AWS_SECRET_ACCESS_KEY: 'none',
+    AWS_EC2_METADATA_DISABLED: 'true',
+  }
+  const words = [join(app, 'node_modules/.bin/hotspare'), 'status', '--local']
+  return run(userNode, words, { cwd: app, env }).then(
+    (ended) => ({ code: 0, ...ended }),
+    ({ code, stdout, stderr }) => ({ code, stdout, stderr }),
+  )
+}
 
 /** npm answers with a list, or with an object by name. */
 function firstOf(answer: Tree): Tree {
@@ -144,6 +185,22 @@ describe('an app with it', () => {
       'hotspare-watch',
       'hotspare-widget',
     ])
+  })
+
+  test('the command line looks at servers and the directory on Node 20', {
+    timeout: stepMs,
+  }, async () => {
+    expect((await run(userNode, ['--version'])).stdout).toMatch(/^v20\./)
+    const ran = await statusOfNothing()
+    // Every sentence is one that only somebody who tried to connect can say.
+    expect([ran.code, ran.stderr, ran.stdout]).toEqual([
+      1,
+      expect.stringContaining('looking; a server that does not answer takes some seconds\n'),
+      expect.stringContaining('orders: directory-unreachable'),
+    ])
+    expect(ran.stdout.match(/refuses connections/g)).toHaveLength(2)
+    expect(ran.stdout).toContain('connect ECONNREFUSED 127.0.0.1:9')
+    expect(ran.stdout).toContain('Can anybody write?  UNKNOWN')
   })
 
   test('every command of the package starts', { timeout: stepMs }, async () => {

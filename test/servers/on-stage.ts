@@ -59,19 +59,19 @@ export function timesDone(step: string, ...invocations: Invocation[]): number {
   return looks(...invocations).filter(({ last }) => last?.step === step && last.outcome === 'done').length
 }
 
-export function ledgerOf(stage: Stage): Ledger {
+export function ledgerOf(stage: Pick<Stage, 'aws'>): Ledger {
   const text = stage.aws.zone.get('_hotspare.writer.orders.example.com', 'TXT')?.values[0] ?? ''
   const ledger = parseLedger(text.replaceAll('"', ''))
   if (typeof ledger === 'string') throw new Error(`the ledger can't be read: ${ledger}: ${text}`)
   return ledger
 }
 
-export function recordOf(stage: Stage): readonly string[] {
+export function recordOf(stage: Pick<Stage, 'aws'>): readonly string[] {
   return stage.aws.zone.get('writer.orders.example.com', 'A')?.values ?? []
 }
 
 /** Batches that changed what the writer record holds. */
-export function flips(stage: Stage): number {
+export function flips(stage: Pick<Stage, 'aws'>): number {
   return stage.aws.route53.batches.filter(({ changes }) => {
     const writer = changes.filter(({ type }) => type === 'A')
     const of = (action: string) => writer.find((change) => change.action === action)?.values.join()

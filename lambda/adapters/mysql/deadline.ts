@@ -31,10 +31,12 @@ export async function settledWithin(promise: Promise<unknown>, timeoutMs: number
     () => true,
     () => true,
   )
-  const timeout = Promise.withResolvers<boolean>()
-  const timer = setTimeout(() => timeout.resolve(false), Math.max(0, timeoutMs))
+  let timer: NodeJS.Timeout | undefined
+  const timeout = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), Math.max(0, timeoutMs))
+  })
   try {
-    return await Promise.race([settled, timeout.promise])
+    return await Promise.race([settled, timeout])
   } finally {
     clearTimeout(timer)
   }

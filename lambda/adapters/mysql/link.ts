@@ -18,6 +18,7 @@ import type { Dialect } from './dialect.ts'
 import { failureOf } from './errors.ts'
 import { Guard } from './guard.ts'
 import { arrivalMark, chooseChannel, type Facts, readFacts } from './look.ts'
+import { openPromise } from './open-promise.ts'
 import { performStep } from './perform.ts'
 import { Prober, probeOf } from './probe.ts'
 import type { Credentials, Session, TlsSettings } from './session.ts'
@@ -81,7 +82,7 @@ class MysqlLink implements ServerLink {
   readonly #detachment = new Detachment()
   readonly #arrivals: Arrivals
   readonly #listeners: (() => void)[] = []
-  #changed = Promise.withResolvers<void>()
+  #changed = openPromise()
   #control: Control | null = null
   #dialect: Dialect | null = null
   #standing: Standing | null = null
@@ -376,7 +377,7 @@ class MysqlLink implements ServerLink {
 
   #tell(): void {
     const changed = this.#changed
-    this.#changed = Promise.withResolvers()
+    this.#changed = openPromise()
     changed.resolve()
     if (this.#closed) return
     for (const listener of this.#listeners) listener()

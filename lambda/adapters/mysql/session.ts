@@ -78,15 +78,14 @@ export class Session {
     this.#socket.on('close', () => this.#end(null, true))
     this.#connection = createConnection(connectionOptions(options, this.#socket))
     this.#connection.on('error', (error) => this.#end(error, true))
-    const login = Promise.withResolvers<void>()
-    this.#connection.connect((error) => (error ? login.reject(error) : login.resolve()))
+    const login = new Promise<void>((resolve, reject) => {
+      this.#connection.connect((error) => (error ? reject(error) : resolve()))
+    })
     const late = () => this.destroy()
-    this.ready = withinDeadline(login.promise, options.connectTimeoutMs, 'connecting', late).catch(
-      (error) => {
-        this.destroy()
-        throw error
-      },
-    )
+    this.ready = withinDeadline(login, options.connectTimeoutMs, 'connecting', late).catch((error) => {
+      this.destroy()
+      throw error
+    })
     // Whoever doesn't wait for the login must not end the process.
     this.ready.catch(() => undefined)
   }
@@ -135,11 +134,12 @@ export class Session {
       this.#queued = false
     }
     this.query(sql).then(answered, answered)
-    const written = Promise.withResolvers<void>()
     // Writes are in order: an empty one ends after the statement's.
-    this.#stream().write('', () => written.resolve())
+    const written = new Promise<void>((resolve) => {
+      this.#stream().write('', () => resolve())
+    })
     try {
-      await withinDeadline(written.promise, timeoutMs, 'writing')
+      await withinDeadline(written, timeoutMs, 'writing')
       return !this.#closed && this.#socket.writableLength === 0
     } catch (error) {
       if (error instanceof DeadlineError) return false
