@@ -4,13 +4,10 @@ import type { Family } from '../../lab/database/family.ts'
 import { playSwitchover } from '../../lab/switchover-story.ts'
 import { eventually, flips, isOpen, ledgerOf, onStage, situation, timesDone } from './on-stage.ts'
 import { answerOf, expectSettled, longestGapMs, onScene, when } from './switching.ts'
+import { switchSemiSyncOn, WORDS } from './words.ts'
 
 /** On a busy machine the spare may lag for a moment; that is not what these tests are about. */
 const QUIET = { waitForQuietMs: 30_000 }
-
-const SEMI_SYNC = {
-  pair: { options: { plugin_load_add: 'semisync_source.so;semisync_replica.so' } },
-}
 
 /** What replicas can follow here, two servers and everything else on two cores; MariaDB applies in one thread by default. */
 export const LOAD: Readonly<Record<Family, { applications: number; everyMs: number }>> = {
@@ -160,23 +157,9 @@ export function switchoversOfMysql(): void {
     })
 
     it('T13, T38: with semi-sync on: the close does not hang, nor does the first commit on the new writer', async () => {
-      await onScene(SEMI_SYNC, async (scene) => {
+      await onScene({ pair: { options: WORDS.mysql.semiSyncOptions } }, async (scene) => {
         const { pair } = scene.stage
-        for (const server of pair.servers) {
-          for (const variable of ['source_enabled', 'replica_enabled'])
-            await server.query(`SET GLOBAL rpl_semi_sync_${variable} = ON`)
-          // A receiver says at its start whether it acknowledges.
-          await server.query('STOP REPLICA IO_THREAD')
-          await server.query('START REPLICA IO_THREAD')
-        }
-        const acknowledging = async (server: (typeof pair.servers)[number]) => {
-          const [row] = await server.query<{ Value: string }>(
-            `SHOW STATUS LIKE 'Rpl_semi_sync_source_clients'`,
-          )
-          return row?.Value === '1'
-        }
-        for (const server of pair.servers)
-          await eventually(`${server.name} has an acknowledger`, () => acknowledging(server))
+        await switchSemiSyncOn(pair, 10_000)
         for (const to of ['bob', 'alice'] as const) {
           const since = performance.now()
           const answer = await scene.ask({ to, ...QUIET })

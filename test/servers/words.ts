@@ -10,6 +10,7 @@ import type { DatabaseServer as Server } from '../../lab/database/database-serve
 import type { Family } from '../../lab/database/family.ts'
 import type { Pair } from '../../lab/database/pair.ts'
 import { replicationOf } from '../../lab/database/replication.ts'
+import { eventually } from './on-stage.ts'
 
 export type { DatabaseServer as Server } from '../../lab/database/database-server.ts'
 export type { Family } from '../../lab/database/family.ts'
@@ -100,13 +101,17 @@ export async function setEventRights(pair: Pair, to: 'given' | 'taken'): Promise
   }
 }
 
-/** Semi-synchronous replication both ways; each server waits for so long for the other's acknowledgement. */
-export async function switchSemiSyncOn(pair: Pair, timeoutMs: number): Promise<void> {
+/** Semi-synchronous replication both ways; each server waits for so long for the other's acknowledgement, and has it. */
+export async function switchSemiSyncOn(pair: Pair, timeoutMs = 3_600_000): Promise<void> {
   for (const server of pair.servers) {
     await server.query('STOP REPLICA IO_THREAD')
     for (const statement of WORDS[server.family].semiSync) await server.query(statement, [timeoutMs])
   }
   for (const server of pair.servers) await server.query('START REPLICA IO_THREAD')
+  for (const server of pair.servers) {
+    const acknowledged = async () => (await semiSyncCounters(server)).acknowledgers === 1
+    await eventually(`${server.name} has its acknowledger`, acknowledged)
+  }
 }
 
 /** Counters of a source under semi-sync: who acknowledges, and how many commits wait. */

@@ -287,7 +287,7 @@ playScenarios('open', {
     on: (family) => ({ pair: { options: WORDS[family].semiSyncOptions } }),
     play: async (stage) => {
       const { alice, bob } = stage.pair
-      await semiSync(stage)
+      await switchSemiSyncOn(stage.pair)
       await startWatch(stage)
       const app = await applicationByName(stage)
       await alice.kill()
@@ -303,7 +303,7 @@ playScenarios('open', {
     on: (family) => ({ pair: { options: WORDS[family].semiSyncOptions } }),
     play: async (stage) => {
       const { alice, bob } = stage.pair
-      await semiSync(stage)
+      await switchSemiSyncOn(stage.pair)
       const watch = await startWatch(stage)
       // What alice commits from now on reaches nobody, and so waits for an hour.
       await linksOf(stage).aliceToBob.cut()
@@ -329,7 +329,7 @@ playScenarios('open', {
     on: (family) => ({ pair: { options: WORDS[family].semiSyncOptions } }),
     play: async (stage) => {
       const { alice, bob } = stage.pair
-      await semiSync(stage, 300)
+      await switchSemiSyncOn(stage.pair, 300)
       await startWatch(stage)
       const app = await applicationByName(stage)
       await heartbeats(alice, 3)
@@ -409,13 +409,4 @@ async function ticksOf(server: Server, origin: Server): Promise<number> {
   const sql = 'SELECT COUNT(*) AS count FROM shop.ticks WHERE server = ?'
   const [row] = await server.query<{ count: number }>(sql, [id?.id])
   return Number(row?.count)
-}
-
-async function semiSync(stage: Stage, timeoutMs = 3_600_000): Promise<void> {
-  await switchSemiSyncOn(stage.pair, timeoutMs)
-  for (const server of stage.pair.servers)
-    await eventually(
-      `${server.name} has its acknowledger`,
-      async () => (await semiSyncCounters(server)).acknowledgers === 1,
-    )
 }
