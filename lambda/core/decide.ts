@@ -231,7 +231,8 @@ function lookFor(a: Assessment, row: Row, step: Step | null): LookRequest {
   // The account's request limit is low and shared: a directory that fails is not asked in a frenzy.
   const failing = row.readsDirectory === true && a.memory.ledger.failure !== null
   const again = stepped && a.world.last?.step.kind === step.kind && a.world.last.outcome !== 'done'
-  const afterMs = again ? AGAIN_MS : stepped ? 0 : (row.afterMs ?? detection.probeIntervalMs)
+  const wishedMs = typeof row.afterMs === 'function' ? row.afterMs(a) : row.afterMs
+  const afterMs = again ? AGAIN_MS : stepped ? 0 : (wishedMs ?? detection.probeIntervalMs)
   const server = (side: Assessment['named']) => ({
     // While one is failing, the look takes what is there: a failover never waits for it.
     waitMs:

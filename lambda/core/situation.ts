@@ -20,7 +20,7 @@ export interface Row {
   /** Message to send, once for each key in an invocation. */
   readonly tell?: (a: Assessment) => Tell | null
   /** Look again this soon. */
-  readonly afterMs?: number
+  readonly afterMs?: number | ((a: Assessment) => number)
   /** The next look reads the directory. */
   readonly readsDirectory?: boolean
   /** Things are moving though there is no step: a claim is worth renewing. */

@@ -3,7 +3,7 @@
  * name says which must, rule or trap it would catch us breaking.
  */
 import { describe, expect, test } from 'vitest'
-import { TABLES } from '../../lambda/core/decide.ts'
+import { decide, TABLES } from '../../lambda/core/decide.ts'
 import { contains } from '../../lambda/core/gtid-set.ts'
 import { formatLedger } from '../../lambda/core/ledger.ts'
 import type { Policy } from '../../lambda/core/policy.ts'
@@ -20,8 +20,8 @@ const NOT_BY_STORY: Readonly<Record<string, string>> = {
 }
 
 /** A watch that has been at work for a few seconds while applications write. */
-function watched(policy: Partial<Policy> = {}): Story {
-  const story = new Story({ policy }).start('w1')
+function watched(policy: Partial<Policy> = {}, deciding?: typeof decide): Story {
+  const story = new Story({ policy, ...(deciding === undefined ? {} : { deciding }) }).start('w1')
   for (let second = 0; second < 4; second++) story.turn('w1', 1000).commit('alice').wait(10)
   return story.wait(1).turn('w1', 0)
 }
@@ -127,6 +127,27 @@ describe('the writer dies', () => {
     story.and({ do: 'apply', server: 'bob' }).calm()
     expectWriter(story, 'bob', 4)
     expect(story.ledger.position).not.toBe('')
+  })
+
+  test('a spare that has much to apply is looked at more rarely, and the end is noticed a twentieth later at the most', () => {
+    const looks: { soonMs: number; takenMs: number }[] = []
+    let sinceMs: number | null = null
+    const story = watched({}, (memory, world, now) => {
+      const decision = decide(memory, world, now)
+      if (decision.situation.code !== 'catching-up') return decision
+      sinceMs ??= now
+      looks.push({ soonMs: decision.look.afterMs, takenMs: now - sinceMs })
+      return decision
+    })
+    set(story, 'bob', { slow: true }).commit('alice').wait(100).and({ do: 'crash', server: 'alice' })
+    story.until('catching-up')
+    for (let turn = 0; turn < 60; turn++) story.turn('w1', 200)
+    expect(looks[0]?.soonMs).toBe(20)
+    expect(looks.at(-1)?.soonMs).toBe(500)
+    for (const { soonMs, takenMs } of looks)
+      expect(soonMs).toBeLessThanOrEqual(Math.max(20, takenMs / 20 + 10))
+    story.and({ do: 'apply', server: 'bob' }).calm()
+    expectWriter(story, 'bob', 4)
   })
 
   test('catching up takes too long: the claim is released and taken again', () => {

@@ -9,6 +9,7 @@ import {
   applierFailed,
   applying,
   asked,
+  betweenLooksMs,
   catchingUpMs,
   namedShort,
   openedNothing,
@@ -84,7 +85,7 @@ export const promoting: readonly Row[] = [
     severity: 'warning',
     when: (a) => !applied(a.spare),
     because: (a) => `${a.spare.name} applies what it received before it is opened.`,
-    afterMs: 20,
+    afterMs: betweenLooksMs,
     progress: true,
   },
   {
