@@ -23,11 +23,16 @@ export async function keepWatching(
 ): Promise<StandingWatch> {
   const watcher = stage.watcher()
   const started: Invocation[] = []
+  let came: (first: Invocation) => void = () => undefined
+  const first = new Promise<Invocation>((resolve) => {
+    came = resolve
+  })
   const target = {
     start(event: unknown) {
       const invocation = watcher.start(event)
       started.push(invocation)
       onStart(invocation)
+      came(invocation)
       return invocation
     },
   }
@@ -39,9 +44,7 @@ export async function keepWatching(
     await Promise.all(started.map((invocation) => invocation.finished))
   }
   try {
-    // The first delivery comes at once, in a turn of its own.
-    while (started.length === 0) await new Promise((resolve) => setImmediate(resolve))
-    await started[0]?.waitForLog((line) => lookOf(line)?.situation === 'healthy', HEALTHY_WITHIN_MS)
+    await (await first).waitForLog((line) => lookOf(line)?.situation === 'healthy', HEALTHY_WITHIN_MS)
     return { end }
   } catch (error) {
     await end()
