@@ -4,11 +4,10 @@
  * The one thing to understand: nothing is installed, and the machine's own Python is neither used nor seen. The tree is started
  * through its own dynamic loader, in isolated mode, with its own packages only.
  */
-import { mkdirSync, readdirSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { launchFromTree, unpackDebianPackage } from '../database/debian.ts'
-import { makeFolderOnce } from '../database/once.ts'
-import { labFolder } from '../database/server-binary.ts'
+import { launchFromTree } from '../database/debian.ts'
+import { unpackedTree } from '../database/unpacked.ts'
 
 export interface Python {
   /** The words of the command, to which a script's path and its options are appended. */
@@ -20,36 +19,19 @@ export interface Python {
 
 /** Releases keep their versions, unlike the suites' rolling names. */
 const SUITE = 'trixie'
-const PREFIX = 'pymysql-'
 
 /** Downloads it the first time (some twenty megabytes). Throws an error that says what to do if that can't be. */
 export async function findPython(onProgress: (text: string) => void = () => undefined): Promise<Python> {
-  const servers = join(labFolder, 'servers')
-  mkdirSync(servers, { recursive: true })
-  const find = () => {
-    const name = readdirSync(servers)
-      .filter((each) => each.startsWith(PREFIX))
-      .sort()
-      .at(-1)
-    return name === undefined ? undefined : join(servers, name)
-  }
-  const tree = await makeFolderOnce({
-    lockFile: join(servers, '.pymysql.lock'),
-    find,
-    make: async (folder) => {
-      const version = await unpackDebianPackage({
-        packageName: 'python3-pymysql',
-        // It asks the lab's name server, which has a port of its own; the system's resolver can't be told of one.
-        alongside: ['python3-dnspython'],
-        suite: SUITE,
-        folder,
-        leaveOut: /^(lib)?perl|^libc-gconv|^debconf/,
-        otherwise: 'Without it the Python client of bench:switchover and of the long tests cannot run.',
-        onProgress,
-      })
-      return join(servers, `${PREFIX}${version}`)
-    },
-    onWait: () => onProgress('Waiting for another process that is downloading PyMySQL'),
+  const tree = await unpackedTree({
+    name: 'pymysql',
+    title: 'PyMySQL',
+    packageName: 'python3-pymysql',
+    // It asks the lab's name server, which has a port of its own; the system's resolver can't be told of one.
+    alongside: ['python3-dnspython'],
+    suite: SUITE,
+    leaveOut: /^(lib)?perl|^libc-gconv|^debconf/,
+    otherwise: 'Without it the Python client of bench:switchover and of the long tests cannot run.',
+    onProgress,
   })
   return pythonIn(tree)
 }

@@ -5,13 +5,12 @@
  * The one thing to understand: a server is started by its `launch` prefix, not by a single path, because an unpacked one needs its
  * own dynamic loader.
  */
-import { existsSync, mkdirSync, readdirSync, realpathSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { lastLines, runCommand } from './command.ts'
-import { hasDebianTools, launchFromTree, unpackDebianPackage } from './debian.ts'
+import { hasDebianTools, launchFromTree } from './debian.ts'
 import { type Family, type Flavour, flavours } from './family.ts'
-import { makeFolderOnce } from './once.ts'
+import { compareVersions, newestTree, unpackedTree } from './unpacked.ts'
 
 export type ServerBinary = {
   family: Family
@@ -26,9 +25,6 @@ export type ServerBinary = {
   /** Holds the plugins (semi-sync, clone), if known. */
   pluginDir: string | undefined
 }
-
-/** The ignored folder of the repository, which survives between runs. */
-export const labFolder = fileURLToPath(new URL('../../.lab', import.meta.url))
 
 /**
  * Finds a server program of the family. A download reports through `onProgress`; once unpacked, it takes about 50 ms.
@@ -55,20 +51,6 @@ export async function findServer(
     if (typeof found !== 'string' && (!wished || found.version.startsWith(versionPrefix))) return found
   }
   return unpackedServer(flavour, options.onProgress ?? (() => undefined))
-}
-
-/** Compares the numbers of two versions such as `9.7.4` and `9.10.0`; negative if the first is older. */
-export function compareVersions(left: string, right: string): number {
-  const [leftParts, rightParts] = [numbersOf(left), numbersOf(right)]
-  for (let index = 0; index < 3; index += 1) {
-    const difference = (leftParts[index] ?? 0) - (rightParts[index] ?? 0)
-    if (difference !== 0) return difference
-  }
-  return 0
-}
-
-function numbersOf(version: string): number[] {
-  return version.split(/[^0-9]+/).map(Number)
 }
 
 /** Asks a program what it is: the binary, or what is wrong with it as the end of a sentence. */
@@ -128,28 +110,17 @@ async function unpackedServer(flavour: Flavour, onProgress: (text: string) => vo
   const { family, title, program, programVariable, oldestVersion } = flavour
   const { suite, versionPrefix } = flavour.release()
   const otherwise = `Install ${title} ${oldestVersion} or later, or set ${programVariable} to the path of a ${program}`
-  const servers = join(labFolder, 'servers')
-  const find = () => newestTree(servers, `${family}-`, versionPrefix)
-  if (find() === undefined && !(await hasDebianTools())) {
+  if (newestTree(family, versionPrefix) === undefined && !(await hasDebianTools())) {
     throw new Error(
       `No ${title} server found. ${otherwise} ` +
         '(on Debian-like systems one is downloaded by itself; this one has no apt-get).',
     )
   }
-  mkdirSync(servers, { recursive: true })
-  const tree = await makeFolderOnce({
-    lockFile: join(servers, `.${family}-${suite}.lock`),
-    find,
-    make: async (folder) => {
-      const version = await unpackDebianPackage({
-        packageName: `${family}-server-core`,
-        ...{ suite, folder, onProgress },
-        leaveOut: /^(lib)?perl|^libc-gconv/,
-        otherwise: `${otherwise}.`,
-      })
-      return join(servers, `${family}-${version}`)
-    },
-    onWait: () => onProgress(`Waiting for another process that is downloading the ${title} server`),
+  const tree = await unpackedTree({
+    ...{ name: family, title: `the ${title} server`, versionPrefix, suite, onProgress },
+    packageName: `${family}-server-core`,
+    leaveOut: /^(lib)?perl|^libc-gconv/,
+    otherwise: `${otherwise}.`,
   })
   const found = await examine(
     flavour,
@@ -161,13 +132,4 @@ async function unpackedServer(flavour: Flavour, onProgress: (text: string) => vo
   throw new Error(
     `${tree} ${found}. Delete that folder to have it made again, or set ${programVariable} to the path of a ${program}.`,
   )
-}
-
-function newestTree(servers: string, prefix: string, versionPrefix: string): string | undefined {
-  if (!existsSync(servers)) return undefined
-  const names = readdirSync(servers).filter((name) => name.startsWith(prefix + versionPrefix))
-  const newest = names
-    .sort((left, right) => compareVersions(left.slice(prefix.length), right.slice(prefix.length)))
-    .at(-1)
-  return newest === undefined ? undefined : join(servers, newest)
 }

@@ -10,7 +10,8 @@ import { cp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { flavours } from './family.ts'
 import { makeFolderOnce } from './once.ts'
-import { labFolder, type ServerBinary } from './server-binary.ts'
+import type { ServerBinary } from './server-binary.ts'
+import { labFolder } from './unpacked.ts'
 
 /**
  * Copies a fresh data directory to `target` (which must not exist yet), in which `statements` have been run. The first call

@@ -7,20 +7,11 @@
  * Nothing but this repository's own HTML is shown in it, and nothing is loaded from anywhere, so it runs without a sandbox.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  realpathSync,
-  writeFileSync,
-} from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, realpathSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { atEnd, removeFolder, temporaryFolder } from '../../lab/cleanup.ts'
-import { launchFromTree, unpackDebianPackage } from '../../lab/database/debian.ts'
-import { makeFolderOnce } from '../../lab/database/once.ts'
-import { labFolder } from '../../lab/database/server-binary.ts'
+import { launchFromTree } from '../../lab/database/debian.ts'
+import { unpackedTree } from '../../lab/database/unpacked.ts'
 import { type DevTools, openDevTools } from './devtools.ts'
 
 const program = 'usr/lib/chromium/chromium-headless-shell'
@@ -96,31 +87,17 @@ function addressSaidBy(child: ChildProcess): Promise<string> {
   })
 }
 
-async function unpackedChromium(onProgress: (text: string) => void): Promise<string> {
-  const servers = join(labFolder, 'servers')
-  mkdirSync(servers, { recursive: true })
-  const find = () => {
-    const names = readdirSync(servers).filter((each) => each.startsWith('chromium-'))
-    const name = names.sort().at(-1)
-    return name === undefined ? undefined : join(servers, name)
-  }
-  return makeFolderOnce({
-    lockFile: join(servers, '.chromium.lock'),
-    find,
-    make: async (folder) => {
-      const version = await unpackDebianPackage({
-        packageName: 'chromium-headless-shell',
-        // As wide as Arial, letter by letter, so that texts take the room that they take in people's browsers.
-        alongside: ['fonts-liberation'],
-        suite: 'stable',
-        folder,
-        leaveOut: /^(perl|libperl|debconf|libllvm|libz3|mesa-libgallium|libgl1-mesa|x11-|xdg-|systemd|dbus)/,
-        otherwise: 'Without it only npm run test:deploy cannot run.',
-        onProgress,
-      })
-      return join(servers, `chromium-${version}`)
-    },
-    onWait: () => onProgress('Waiting for another process that is downloading Chromium'),
+function unpackedChromium(onProgress: (text: string) => void): Promise<string> {
+  return unpackedTree({
+    name: 'chromium',
+    title: 'Chromium',
+    packageName: 'chromium-headless-shell',
+    // As wide as Arial, letter by letter, so that texts take the room that they take in people's browsers.
+    alongside: ['fonts-liberation'],
+    suite: 'stable',
+    leaveOut: /^(perl|libperl|debconf|libllvm|libz3|mesa-libgallium|libgl1-mesa|x11-|xdg-|systemd|dbus)/,
+    otherwise: 'Without it only npm run test:deploy cannot run.',
+    onProgress,
   })
 }
 

@@ -5,15 +5,14 @@
  * out without a word. So whoever deploys into it has to look at what was really made (see template-types.ts).
  */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { XMLParser } from 'fast-xml-parser'
 import { atEnd } from '../../lab/cleanup.ts'
-import { launchFromTree, unpackDebianPackage } from '../../lab/database/debian.ts'
+import { launchFromTree } from '../../lab/database/debian.ts'
 import { reservePort } from '../../lab/database/free-port.ts'
-import { makeFolderOnce } from '../../lab/database/once.ts'
-import { labFolder } from '../../lab/database/server-binary.ts'
+import { unpackedTree } from '../../lab/database/unpacked.ts'
 
 export const accountId = '123456789012'
 export const region = 'us-east-1'
@@ -129,32 +128,16 @@ async function answering(child: ChildProcess, endpoint: string, said: readonly s
   }
 }
 
-async function unpackedMoto(onProgress: (text: string) => void): Promise<string> {
-  const servers = join(labFolder, 'servers')
-  mkdirSync(servers, { recursive: true })
-  const find = () => {
-    const name = readdirSync(servers)
-      .filter((each) => each.startsWith('moto-'))
-      .sort()
-      .at(-1)
-    return name === undefined ? undefined : join(servers, name)
-  }
-  return makeFolderOnce({
-    lockFile: join(servers, '.moto.lock'),
-    find,
-    make: async (folder) => {
-      const version = await unpackDebianPackage({
-        packageName: 'python3-moto',
-        alongside: ['python3-flask-cors', 'python3-docker', 'python3-openapi-spec-validator'],
-        suite: 'unstable',
-        folder,
-        leaveOut: /^(lib)?perl|^libc-gconv|^debconf/,
-        otherwise: 'Without it only npm run test:deploy cannot run.',
-        onProgress,
-      })
-      return join(servers, `moto-${version}`)
-    },
-    onWait: () => onProgress('Waiting for another process that is downloading moto'),
+function unpackedMoto(onProgress: (text: string) => void): Promise<string> {
+  return unpackedTree({
+    name: 'moto',
+    title: 'moto',
+    packageName: 'python3-moto',
+    alongside: ['python3-flask-cors', 'python3-docker', 'python3-openapi-spec-validator'],
+    suite: 'unstable',
+    leaveOut: /^(lib)?perl|^libc-gconv|^debconf/,
+    otherwise: 'Without it only npm run test:deploy cannot run.',
+    onProgress,
   })
 }
 

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { hasDebianTools, unpackDebianPackage } from '../../../lab/database/debian.ts'
 import { makeFolderOnce } from '../../../lab/database/once.ts'
-import { labFolder } from '../../../lab/database/server-binary.ts'
+import { labFolder } from '../../../lab/database/unpacked.ts'
 import type { Server } from '../words.ts'
 
 /** Built for an old C library, so that servers of every later suite can load it. */
