@@ -4,7 +4,7 @@
  *
  * The one thing to understand: a pair of servers, its application and the function under test are four busy processes, and some tests
  * in `npm test` hold them to seconds. Those run one file at a time. The long ones mostly wait, for claims to run out and links to heal,
- * with deadlines of many seconds: three files at a time.
+ * with deadlines of many seconds: two files at a time, and three of the scenarios, whose servers have hardly any load.
  */
 import { defineConfig } from 'vitest/config'
 
@@ -52,7 +52,7 @@ export default defineConfig({
           setupFiles,
           testTimeout: 600_000,
           hookTimeout: 120_000,
-          maxWorkers: 3,
+          maxWorkers: 2,
           sequence: { groupOrder: 2 },
         },
       },

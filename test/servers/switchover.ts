@@ -21,15 +21,15 @@ export function thereAndBack(family: Family): void {
     it('M7, R11, T27: there and back under load: nothing is lost, both servers are the same', async () => {
       // Every application has to write on the new writer before the role moves on, and finds it within the TTL.
       await onStage({ family, ttlSeconds: 2 }, async (stage) => {
-        const verdict = await playSwitchover(stage, { swaps: 2, restMs: 700 })
+        const verdict = await playSwitchover(stage, { swaps: 2, restMs: 700, refusalsMax: 3 })
         expect(verdict.failures).toEqual([])
         expect(verdict).toMatchObject({ lostRows: 0, checksumsEqual: true })
         expect(ledgerOf(stage)).toMatchObject({ epoch: 3, writer: 'alice', how: 'switchover', claim: null })
         expect(flips(stage)).toBe(2)
         for (const { writeBlockMs } of verdict.swaps) expect(writeBlockMs).toBeLessThan(5000)
       })
-      // Each request may wait a minute for a spare that lags, which one on a slow disk does under any load.
-    }, 180_000)
+      // Each request may wait a minute for a spare that lags, as on a slow disk; the load is then halved, and it is asked again.
+    }, 400_000)
   })
 }
 
