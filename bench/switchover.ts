@@ -16,6 +16,7 @@ import { parseArgs } from 'node:util'
 import { FAMILIES, type Family } from '../lab/database/family.ts'
 import { percentile, type Spread, spread } from '../lab/figures.ts'
 import { openStage, type Stage } from '../lab/stage.ts'
+import { BUSY_LOAD } from '../lab/switchover-load.ts'
 import { playSwitchover, type SwitchoverVerdict } from '../lab/switchover-story.ts'
 import { clientsInWords, measureClients } from './switchover-clients.ts'
 import { type FloorOfSwitchovers, playSwitchoverFloor } from './switchover-floor.ts'
@@ -23,11 +24,6 @@ import { type FloorOfSwitchovers, playSwitchoverFloor } from './switchover-floor
 const LOADS = ['idle', 'busy'] as const
 type LoadName = (typeof LOADS)[number]
 
-/** Some 1,100 rows a second, which replicas can follow here; more than that, and what is measured is how far the spare lags. */
-const BUSY: Readonly<Record<Family, { applications: number; everyMs: number }>> = {
-  mysql: { applications: 5, everyMs: 5 },
-  mariadb: { applications: 4, everyMs: 5 },
-}
 /** As a pool does that lost its connections: it tries again soon, and not in a loop. */
 const RETRY_AFTER_MS = 50
 const REST_MS = 1500
@@ -98,7 +94,7 @@ function known<Name extends string>(names: readonly Name[], wished: readonly str
 }
 
 function loadOf(family: Family, load: LoadName) {
-  const { applications, everyMs } = BUSY[family]
+  const { applications, everyMs } = BUSY_LOAD[family]
   return {
     applications: load === 'idle' ? 0 : Number(values.applications ?? applications),
     everyMs: Number(values.every ?? everyMs),

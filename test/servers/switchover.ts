@@ -9,12 +9,6 @@ import { switchSemiSyncOn, WORDS } from './words.ts'
 /** On a busy machine the spare may lag for a moment; that is not what these tests are about. */
 const QUIET = { waitForQuietMs: 30_000 }
 
-/** What replicas can follow here, two servers and everything else on two cores; MariaDB applies in one thread by default. */
-export const LOAD: Readonly<Record<Family, { applications: number; everyMs: number }>> = {
-  mysql: { applications: 6, everyMs: 4 },
-  mariadb: { applications: 4, everyMs: 5 },
-}
-
 /** There and back under load: what runs each time. */
 export function thereAndBack(family: Family): void {
   describe(`done, ${family}`, () => {
