@@ -4,7 +4,7 @@
  *
  * The one thing to understand: it checks nothing, so no watch may be at work; one would close the server that its ledger does not
  * name. It runs on the pair right after the product's switchovers, whose watch is gone, under a load of the same kind. Sessions on
- * the old writer are ended as Hotspare ends them, but nobody waits for it; the record is moved in the lab's zone, unasked. Hotspare
+ * the old writer are ended one by one, but nobody waits for it; the record is moved in the lab's zone, unasked. Hotspare
  * closes when the spare has just caught up, so the floor does too: before the closing, which is where its time begins.
  */
 import type { Connection } from 'mysql2/promise'

@@ -1,6 +1,8 @@
 /** Ending many sessions in one request, on a stand-in that answers as servers do. */
 import { expect, test } from 'vitest'
-import { killTogether } from '../../lambda/adapters/mysql/kill.ts'
+import { dialectFor } from '../../lambda/adapters/mysql/dialect.ts'
+import { killClients, killTogether } from '../../lambda/adapters/mysql/kill.ts'
+import type { StepContext } from '../../lambda/adapters/mysql/step-context.ts'
 
 /** Runs statements one after the other, and ends a request at the first that fails, as servers do. */
 function server(answers: Readonly<Record<number, readonly [errno: number, message: string]>>) {
@@ -49,4 +51,16 @@ test('where the server does not say which one failed, they are ended one by one'
 test('a broken connection is no refusal', async () => {
   const query = () => Promise.reject(Object.assign(new Error('gone'), { code: 'PROTOCOL_CONNECTION_LOST' }))
   await expect(killTogether({ query }, ids)).rejects.toThrow('gone')
+})
+
+test('T3, T16: where no further connection is to be had, they end one by one over the one that is open', async () => {
+  const { query, killed } = server({})
+  const control = {
+    query: async (sql: string, values: readonly unknown[] = []) =>
+      sql.startsWith('SELECT') ? { rows: ids.map((id) => ({ id })), matchedRows: 0 } : query(sql, values),
+  }
+  const openAid = () => Promise.reject(Object.assign(new Error('Too many connections'), { errno: 1040 }))
+  const context = { control, openAid, dialect: dialectFor('9.7.4', new Set()), keepSessionsOf: [] }
+  expect(await killClients(context as unknown as StepContext)).toEqual(new Map())
+  expect(killed).toEqual(ids)
 })

@@ -25,8 +25,8 @@ export const receiving = (a: Assessment) =>
 export const applying = (a: Assessment) => a.spare.answer?.channel?.applier === 'on'
 export const catchingUpMs = (a: Assessment) => a.now - (mine(a)?.ours.catchingUpSinceMs ?? a.now)
 /**
- * A look costs the appliers time, on a small server a fifth of it at the shortest interval. So the longer it has taken, the rarer it is
- * looked, and the end is noticed a twentieth later at the most.
+ * A look costs the appliers time on a small server. So the longer it has taken, the rarer it is looked, and the end is noticed a
+ * twentieth later at the most.
  */
 export const betweenLooksMs = (a: Assessment) => Math.min(500, Math.max(20, catchingUpMs(a) / 20))
 /** The old writer answers, closed, without transactions that the target has: the target is the better copy. */
