@@ -29,6 +29,10 @@ export interface Client {
 export interface Application extends Client {
   /** Writes half as often from now on. */
   ease(): void
+  /** Writes nothing while it rests; resolves when nothing of its own is under way any more. */
+  rest(): Promise<void>
+  /** Writes again. */
+  goOn(): void
 }
 
 export interface ApplicationOptions {
@@ -54,6 +58,8 @@ export function startApplication(options: ApplicationOptions): Application {
   let connection: OpenConnection | null = null
   let host = ''
   let stopping = false
+  let resting = false
+  let writing = false
   let count = 0
 
   async function write(): Promise<void> {
@@ -75,13 +81,16 @@ export function startApplication(options: ApplicationOptions): Application {
       const startedAtMs = performance.now()
       let waitMs = everyMs
       try {
-        await write()
+        writing = !resting
+        if (writing) await write()
       } catch {
         waitMs = options.retryAfterMs ?? everyMs
         connection?.close()
         connection = null
         // A stubborn one whose session was killed has nothing more to say to that server.
         if (stubborn) return
+      } finally {
+        writing = false
       }
       await pause(Math.max(0, startedAtMs + waitMs - performance.now()))
     }
@@ -95,6 +104,13 @@ export function startApplication(options: ApplicationOptions): Application {
       firstFrom({ name: options.name, acknowledged }, from, sinceMs, timeoutMs),
     ease() {
       everyMs *= 2
+    },
+    async rest() {
+      resting = true
+      while (writing) await pause(2)
+    },
+    goOn() {
+      resting = false
     },
     async stop() {
       stopping = true
