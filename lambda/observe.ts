@@ -30,7 +30,6 @@ export interface LookContext {
 }
 
 const DIRECTORY_TIMEOUT_MS = 2000
-const REREAD_TIMEOUT_MS = 250
 
 const NOTHING_ASKED = {
   probeEveryMs: 1000,
@@ -46,16 +45,23 @@ export async function observe(
   request: LookRequest,
   context: LookContext,
 ): Promise<World> {
+  const factsFromMs = steppedAtMs(context.last)
   const looking = Object.entries(links.servers).map(async ([name, link]) => {
     const asked = request.servers[name] ?? NOTHING_ASKED
-    return [name, await link.look(asked)] as const
+    return [name, await link.look(asked, factsFromMs)] as const
   })
   const [directory, ...views] = await Promise.all([
     request.directory ? links.directory.read(DIRECTORY_TIMEOUT_MS) : null,
     ...looking,
   ])
-  const servers = await rereadLast(links, Object.fromEntries(views), request.rereadLast)
+  const { probeTimeoutMs } = context.policy.detection
+  const servers = await rereadLast(links, Object.fromEntries(views), request.rereadLast, probeTimeoutMs)
   return { ...context, wallClockMs: clock.wallNow(), servers, directory }
+}
+
+/** What was seen before a step says nothing about the world after it. A heartbeat changes nothing that is decided on. */
+function steppedAtMs(last: ActResult | null): number {
+  return last === null || last.step.kind === 'beat' ? Number.NEGATIVE_INFINITY : last.endedAtMs
 }
 
 /** R12: the named server's set is read after the spare's, or a commit between the two would look errant on the spare. */
@@ -63,13 +69,16 @@ async function rereadLast(
   links: Links,
   servers: Record<ServerName, ServerView>,
   named: ServerName | null,
+  timeoutMs: number,
 ): Promise<Record<ServerName, ServerView>> {
   const view = named === null ? undefined : servers[named]
   if (named === null || view?.answer == null) return servers
   if (Object.values(servers).some(({ answer }) => answer === null)) return servers
-  const later = await links.servers[named]?.reread(view.answer.session, REREAD_TIMEOUT_MS)
+  const { answer } = view
+  const later = await links.servers[named]?.reread(answer.session, timeoutMs)
   if (later == null) return { ...servers, [named]: { ...view, answer: null } }
-  return { ...servers, [named]: { ...view, answer: { ...view.answer, ...later } } }
+  const clockMs = answer.clockMs + Math.floor(later.readAtMs - answer.readAtMs)
+  return { ...servers, [named]: { ...view, answer: { ...answer, ...later, clockMs } } }
 }
 
 /** What the first look of an invocation asks for, before anything is known. */

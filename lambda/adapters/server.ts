@@ -3,8 +3,11 @@ import type { ActResult, ServerLookRequest, ServerStep } from '../core/step.ts'
 import type { ServerView } from '../core/world.ts'
 
 export interface ServerLink {
-  /** One look. Never rejects, and never takes longer than `request.waitMs` plus a few milliseconds. */
-  look(request: ServerLookRequest): Promise<ServerView>
+  /**
+   * One look. Never rejects, and never takes longer than `request.waitMs` plus a few milliseconds. Facts that an earlier look had asked for
+   * count if they were asked for at `factsFromMs` or later.
+   */
+  look(request: ServerLookRequest, factsFromMs?: number): Promise<ServerView>
   /** Read the GTID set executed over the same session; null if that fails within `timeoutMs`. For R12's second read. */
   reread(session: number, timeoutMs: number): Promise<{ executed: string; readAtMs: number } | null>
   /** Perform one step within its deadline. Never rejects. */

@@ -235,14 +235,7 @@ function lookFor(a: Assessment, row: Row, step: Step | null): LookRequest {
   const afterMs = again ? AGAIN_MS : stepped ? 0 : (wishedMs ?? detection.probeIntervalMs)
   const server = (side: Assessment['named']) => ({
     // While one is failing, the look takes what is there: a failover never waits for it.
-    waitMs:
-      side.memory.failingSinceMs !== null
-        ? 0
-        : side.memory.known === null
-          ? detection.probeTimeoutMs
-          : lookForObstacles(a, row)
-            ? detection.probeTimeoutMs
-            : HURRY_MS,
+    waitMs: side.memory.failingSinceMs !== null ? 0 : detection.probeTimeoutMs,
     probeEveryMs: probeEveryMs(a, side),
     events: asksForEvents(a, side),
     transactions: null as string | null,
@@ -291,8 +284,6 @@ function lookForObstacles(a: Assessment, row: Row): boolean {
 /** A step that did not work is tried again, but not in a frenzy. */
 const AGAIN_MS = 200
 const UNREADABLE_AGAIN_MS = 1000
-/** How long a look waits for a server that answered the last time, before it goes on without. */
-const HURRY_MS = 250
 const REFUSED_AGAIN_MS = 30
 
 /** Quick after a refusal (it costs nothing and says much), overlapping after silence, slow where nothing hangs on it. */

@@ -127,11 +127,11 @@ export interface Answer {
   readonly version: string
   /** What names it as the origin of its GTIDs: MySQL's server_uuid, MariaDB's server_id. */
   readonly uuid: string
-  /** The server's own UTC clock at the look. */
+  /** The server's own UTC clock at `readAtMs`; where a round trip leaves it open, the earliest that it can have been. */
   readonly clockMs: number
   /** When the server started, by its own clock; exact to about a second. */
   readonly startedClockMs: number
-  /** When `executed` was read, by the function's clock. */
+  /** When the facts were asked for, by the function's clock: `executed` holds all that had been committed by then. */
   readonly readAtMs: number
   /** True if nobody can write: read_only and, where it exists, super_read_only. */
   readonly closed: boolean

@@ -29,14 +29,17 @@ export function sessionSettings(lockWaitSeconds: number): string {
     innodb_lock_wait_timeout = ${lockWaitSeconds}`
 }
 
-/** Prepares a fresh session for looks and steps. Rejects with the server's error. */
+/** Prepares a fresh session for looks and steps, in one request. Rejects with the server's error. */
 export async function profileOf(session: Session): Promise<ServerProfile> {
-  await session.query(sessionSettings(1))
-  const known = await session.query('SHOW GLOBAL VARIABLES WHERE Variable_name IN (?)', [decidingVariables])
-  const variables = new Set(known.rows.map((row) => textOf(row, 'Variable_name').toLowerCase()))
-  const [uptime] = (await session.query(`SHOW GLOBAL STATUS LIKE 'Uptime'`)).rows
-  const [row] = (await session.query('SELECT VERSION() AS version, UNIX_TIMESTAMP(UTC_TIMESTAMP()) AS clock'))
-    .rows
+  const { replies, error } = await session.batch([
+    { sql: sessionSettings(1) },
+    { sql: 'SHOW GLOBAL VARIABLES WHERE Variable_name IN (?)', values: [decidingVariables] },
+    { sql: `SHOW GLOBAL STATUS LIKE 'Uptime'` },
+    { sql: 'SELECT VERSION() AS version, UNIX_TIMESTAMP(UTC_TIMESTAMP()) AS clock' },
+  ])
+  if (error !== null) throw error
+  const [, known, [uptime] = [], [row] = []] = replies.map(({ rows }) => rows)
+  const variables = new Set(known?.map((each) => textOf(each, 'Variable_name').toLowerCase()))
   if (row === undefined || uptime === undefined) throw new Error('the server told neither version nor uptime')
   const version = textOf(row, 'version')
   const startedClockMs = (numberOf(row, 'clock') - numberOf(uptime, 'Value')) * 1000

@@ -24,7 +24,7 @@ export function mariadbDialect(variables: ReadonlySet<string>): Dialect {
     globals: globals(variables),
     showReplication: 'SHOW ALL SLAVES STATUS',
     channelNameColumn: 'Connection_name',
-    channelFacts: `SELECT ${executed} AS executed`,
+    channelFacts: `SELECT ${executed} AS executed, NULL AS channel`,
     channelOf,
     arrivalColumns: ['Master_Log_File', 'Read_Master_Log_Pos', 'Gtid_IO_Pos', 'Slave_received_heartbeats'],
     sessions: {

@@ -84,26 +84,27 @@ function status(names: string): string {
   return `(SELECT MAX(VARIABLE_VALUE) FROM performance_schema.global_status WHERE VARIABLE_NAME IN (${names}))`
 }
 
-const channelFacts = `SELECT @@global.gtid_executed AS executed,
+/** One row for each channel, and one without a name where there is none: all of them, so that nobody has to know a name before. */
+const channelFacts = `SELECT @@global.gtid_executed AS executed, s.CHANNEL_NAME AS channel,
     s.QUEUEING_TRANSACTION AS queueing, s.COUNT_RECEIVED_HEARTBEATS AS heartbeats, c.HEARTBEAT_INTERVAL AS period,
     UNIX_TIMESTAMP(GREATEST(s.LAST_HEARTBEAT_TIMESTAMP, s.LAST_QUEUED_TRANSACTION_START_QUEUE_TIMESTAMP,
       s.LAST_QUEUED_TRANSACTION_END_QUEUE_TIMESTAMP)) * 1000 AS last_received,
     CONCAT_WS(',',
-      (SELECT GROUP_CONCAT(DISTINCT APPLYING_TRANSACTION) FROM performance_schema.replication_applier_status_by_worker
-        WHERE CHANNEL_NAME = ? AND SERVICE_STATE = 'ON' AND APPLYING_TRANSACTION <> ''),
-      (SELECT GROUP_CONCAT(DISTINCT PROCESSING_TRANSACTION) FROM performance_schema.replication_applier_status_by_coordinator
-        WHERE CHANNEL_NAME = ? AND SERVICE_STATE = 'ON' AND PROCESSING_TRANSACTION <> '')) AS applying
-  FROM (SELECT ? AS name) AS channel
-  LEFT JOIN performance_schema.replication_connection_status AS s ON s.CHANNEL_NAME = channel.name
-  LEFT JOIN performance_schema.replication_connection_configuration AS c ON c.CHANNEL_NAME = channel.name`
+      (SELECT GROUP_CONCAT(DISTINCT APPLYING_TRANSACTION) FROM performance_schema.replication_applier_status_by_worker AS w
+        WHERE w.CHANNEL_NAME = s.CHANNEL_NAME AND SERVICE_STATE = 'ON' AND APPLYING_TRANSACTION <> ''),
+      (SELECT GROUP_CONCAT(DISTINCT PROCESSING_TRANSACTION) FROM performance_schema.replication_applier_status_by_coordinator AS w
+        WHERE w.CHANNEL_NAME = s.CHANNEL_NAME AND SERVICE_STATE = 'ON' AND PROCESSING_TRANSACTION <> '')) AS applying
+  FROM (SELECT 1) AS one
+  LEFT JOIN performance_schema.replication_connection_status AS s ON TRUE
+  LEFT JOIN performance_schema.replication_connection_configuration AS c ON c.CHANNEL_NAME = s.CHANNEL_NAME`
 
-/** 5.7 doesn't show which transactions are half received or being applied, nor when one came. The parameters are the same. */
-const channelFactsOf57 = `SELECT @@global.gtid_executed AS executed,
+/** 5.7 doesn't show which transactions are half received or being applied, nor when one came. */
+const channelFactsOf57 = `SELECT @@global.gtid_executed AS executed, s.CHANNEL_NAME AS channel,
     '' AS queueing, s.COUNT_RECEIVED_HEARTBEATS AS heartbeats, c.HEARTBEAT_INTERVAL AS period,
     0 AS last_received, '' AS applying
-  FROM (SELECT ? AS name) AS channel
-  LEFT JOIN performance_schema.replication_connection_status AS s ON s.CHANNEL_NAME = channel.name
-  LEFT JOIN performance_schema.replication_connection_configuration AS c ON c.CHANNEL_NAME = channel.name`
+  FROM (SELECT 1) AS one
+  LEFT JOIN performance_schema.replication_connection_status AS s ON TRUE
+  LEFT JOIN performance_schema.replication_connection_configuration AS c ON c.CHANNEL_NAME = s.CHANNEL_NAME`
 
 const notClients = `command NOT IN ('Binlog Dump', 'Binlog Dump GTID', 'Daemon')
   AND account NOT IN ('system user', 'event_scheduler', 'unauthenticated user')`

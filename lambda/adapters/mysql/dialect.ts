@@ -26,7 +26,9 @@ export interface Dialect {
   readonly showReplication: string
   /** The column of it that names the channel. */
   readonly channelNameColumn: string
-  /** What the row of `showReplication` lacks, and `executed`, always one row; each `?` is the channel's name, here and below. */
+  /**
+   * What the row of `showReplication` lacks, and `executed`: a row for each `channel`, or one for whichever there is (NULL). At least one row.
+   */
   readonly channelFacts: string
   /** What only this family's rows tell about a channel. */
   readonly channelOf: (replication: Row, facts: Row) => ChannelPart
@@ -37,7 +39,7 @@ export interface Dialect {
   readonly startReceiver: string
   readonly stopApplier: string
   readonly startApplier: string
-  /** Process list ids of applier threads that hold a transaction and wait for more of it. */
+  /** Process list ids of applier threads that hold a transaction and wait for more of it; each `?` is the channel's name. */
   readonly waitingAppliers: string
   /** A stop of the applier is given this long to end by itself before such a thread is killed. */
   readonly killAppliersAfterMs: number

@@ -8,31 +8,32 @@ import type { StartEventsStep } from '../../core/step.ts'
 import type { EventName, EventsView, ServerEvent } from '../../core/world.ts'
 import { textOf } from './columns.ts'
 import { serverErrno } from './errors.ts'
-import type { Session } from './session.ts'
+import type { Row, Statement } from './session.ts'
 import type { StepContext, StepEnd } from './step-context.ts'
 
 const eventsMax = 1000
 
-/** What the scheduler runs. Rejects only if the connection fails. */
-export async function readEvents(session: Session): Promise<EventsView> {
-  try {
-    const [state] = (await session.query('SELECT @@global.event_scheduler AS scheduler')).rows
-    const { rows } = await session.query(
-      `SELECT EVENT_SCHEMA AS home, EVENT_NAME AS name, DEFINER AS definer, STATUS AS status
-        FROM information_schema.EVENTS ORDER BY 1, 2 LIMIT ${eventsMax}`,
-    )
-    return {
-      scheduler: schedulerOf(state === undefined ? '' : textOf(state, 'scheduler')),
-      list: rows.map((row) => ({
-        schema: textOf(row, 'home'),
-        name: textOf(row, 'name'),
-        definer: textOf(row, 'definer'),
-        state: stateOf(textOf(row, 'status')),
-      })),
-    }
-  } catch (error) {
-    if (serverErrno(error) === null) throw error
-    return { scheduler: 'unknown', list: [] }
+/** Two statements whose answers `eventsOf` takes; the server may refuse either. */
+export const eventsQueries: readonly Statement[] = [
+  { sql: 'SELECT @@global.event_scheduler AS scheduler' },
+  {
+    sql: `SELECT EVENT_SCHEMA AS home, EVENT_NAME AS name, DEFINER AS definer, STATUS AS status
+      FROM information_schema.EVENTS ORDER BY 1, 2 LIMIT ${eventsMax}`,
+  },
+]
+
+/** What the scheduler runs; null for an answer that the server refused. */
+export function eventsOf(scheduler: readonly Row[] | null, list: readonly Row[] | null): EventsView {
+  if (scheduler === null || list === null) return { scheduler: 'unknown', list: [] }
+  const [state] = scheduler
+  return {
+    scheduler: schedulerOf(state === undefined ? '' : textOf(state, 'scheduler')),
+    list: list.map((row) => ({
+      schema: textOf(row, 'home'),
+      name: textOf(row, 'name'),
+      definer: textOf(row, 'definer'),
+      state: stateOf(textOf(row, 'status')),
+    })),
   }
 }
 

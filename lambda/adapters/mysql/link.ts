@@ -54,14 +54,20 @@ interface Control {
   readonly session: Session
   profile: ServerProfile | null
   channelName: string
+  /** What came after its look had returned, for the next one. */
+  late: { readonly standing: Standing; readonly facts: Facts } | null
 }
 
 /** The questions of one look, on their way. */
 interface Standing {
   readonly startedAtMs: number
+  readonly asksForObstacles: boolean
   readonly facts: Promise<Facts>
-  /** The look has returned without them: they are stale whenever they come. */
-  givenUp: boolean
+  ended: boolean
+  /** A look waits for them at this moment. */
+  awaited: boolean
+  /** A step was done meanwhile: they say nothing about the world after it. */
+  stale: boolean
 }
 
 interface Scan {
@@ -71,6 +77,13 @@ interface Scan {
 
 /** A look that may not wait still gives a healthy server this long before a probe doubts it. */
 const doubtAfterMs = 100
+/** One that may wait doubts an answer later: the least, and in times of what answers have taken lately. */
+const doubtWaitingAfterMs = 250
+const doubtAfterUsual = 2
+/** What remains of a slow answer's part in that with each further one. */
+const usualFades = 0.9
+/** In times of the probes' time-out: what is asked for so long ago comes no more, or is too old to be acted on. */
+const oldAfterTimeouts = 2
 const scanTimeoutMs = 5000
 
 class MysqlLink implements ServerLink {
@@ -89,6 +102,8 @@ class MysqlLink implements ServerLink {
   #scan: Scan | null = null
   #performing = false
   #closed = false
+  /** How long answers have taken lately. */
+  #usualMs = 0
 
   constructor(options: MysqlLinkOptions) {
     this.#options = options
@@ -114,8 +129,9 @@ class MysqlLink implements ServerLink {
     this.#listeners.push(listener)
   }
 
-  async look(request: ServerLookRequest): Promise<ServerView> {
+  async look(request: ServerLookRequest, factsFromMs = Number.NEGATIVE_INFINITY): Promise<ServerView> {
     const endsAtMs = this.#options.monotonicNow() + request.waitMs
+    this.#dropBefore(factsFromMs)
     const facts = this.#closed ? null : await this.#ask(request, endsAtMs)
     const found = facts === null ? null : await this.#transactions(request.transactions, endsAtMs)
     const inspected = { transactions: found?.transactions ?? null, absent: found?.absent ?? '' }
@@ -132,15 +148,14 @@ class MysqlLink implements ServerLink {
     const dialect = control?.profile?.dialect
     if (control === null || dialect === undefined || control.session.id !== session) return null
     if (this.#standing !== null || this.#performing) return null
+    const readAtMs = this.#options.monotonicNow()
     try {
       const { rows } = await control.session.queryWithin(
         timeoutMs,
         `SELECT ${dialect.executedExpression} AS executed`,
       )
       const [row] = rows
-      return row === undefined
-        ? null
-        : { executed: dialect.setOf(textOf(row, 'executed')), readAtMs: this.#options.monotonicNow() }
+      return row === undefined ? null : { executed: dialect.setOf(textOf(row, 'executed')), readAtMs }
     } catch {
       return null
     }
@@ -157,10 +172,11 @@ class MysqlLink implements ServerLink {
     if (control === null || profile === null || control.session.id !== step.session) {
       return end('refused', 'the connection that the look used is gone; nothing was sent')
     }
+    // It has a connection of its own.
+    if (step.kind === 'beat') return this.#beat(step, end)
     if (this.#standing !== null || this.#performing) {
       return end('refused', 'the connection is waiting for an earlier answer; nothing was sent')
     }
-    if (step.kind === 'beat') return this.#beat(step, end)
     const { outcome, message } = await this.#performOver(control, profile, step)
     return end(outcome, message)
   }
@@ -215,24 +231,64 @@ class MysqlLink implements ServerLink {
       if (this.#control === null) {
         this.#prober.startIfDue(request.probeEveryMs)
         if (this.#prober.inFlight === 0) return null
-        if (!(await this.#within(changed, endsAtMs))) return null
-        if (this.#control === null) return null
+        const hasChanged = await this.#within(
+          changed,
+          Math.min(endsAtMs, this.#prober.dueAtMs(request.probeEveryMs)),
+        )
+        if (this.#control === null && (hasChanged || this.#options.monotonicNow() >= endsAtMs)) return null
         continue
       }
-      const earlier = this.#standing
-      const standing = earlier ?? this.#startReading(this.#control, request)
-      if (!(await this.#within(standing.facts, endsAtMs))) {
-        standing.givenUp = true
-        const ageMs = this.#options.monotonicNow() - standing.startedAtMs
-        if (ageMs >= Math.min(doubtAfterMs, request.probeEveryMs))
-          this.#prober.startIfDue(request.probeEveryMs)
-        return null
-      }
-      // What was asked for by an earlier look is stale: ask anew. What broke off is asked again over a fresh probe.
+      const late = this.#takeLate(this.#control, request)
+      if (late !== null) return late
+      const standing = this.#standing ?? this.#startReading(this.#control, request)
+      if (!(await this.#comes(standing, request, endsAtMs))) return null
+      // What was asked for before a step is stale: ask anew. What broke off is asked again over a fresh probe.
       const facts = await standing.facts.catch(() => null)
-      if (facts !== null && !standing.givenUp) return facts
+      if (facts !== null && !standing.stale && isFit(standing, request)) return facts
       if (facts === null && this.#control !== null) return null
     }
+  }
+
+  /**
+   * Whether the facts come in time. Probes doubt a server that takes longer than usual; what they find out ends the waiting, because only
+   * the next look can weigh it.
+   */
+  async #comes(standing: Standing, request: ServerLookRequest, endsAtMs: number): Promise<boolean> {
+    const { monotonicNow, probeTimeoutMs } = this.#options
+    const usualMs = Math.min(this.#usualMs * doubtAfterUsual, probeTimeoutMs / 2)
+    const patienceMs =
+      request.waitMs > 0
+        ? Math.max(doubtWaitingAfterMs, usualMs)
+        : Math.min(doubtAfterMs, request.probeEveryMs)
+    const doubtAtMs = standing.startedAtMs + patienceMs
+    standing.awaited = true
+    try {
+      for (;;) {
+        const changed = this.#changed.promise
+        if (monotonicNow() >= doubtAtMs) this.#prober.startIfDue(request.probeEveryMs)
+        const nextAtMs = Math.max(doubtAtMs, this.#prober.dueAtMs(request.probeEveryMs))
+        const both = Promise.race([standing.facts.catch(() => null), changed])
+        await this.#within(both, Math.min(endsAtMs, nextAtMs))
+        if (standing.ended) return true
+        if (monotonicNow() >= endsAtMs || this.#prober.hasFailed) return false
+      }
+    } finally {
+      standing.awaited = false
+    }
+  }
+
+  #takeLate(control: Control, request: ServerLookRequest): Facts | null {
+    const { late } = control
+    control.late = null
+    if (late === null || !isFit(late.standing, request)) return null
+    const ageMs = this.#options.monotonicNow() - late.standing.startedAtMs
+    return ageMs <= this.#options.probeTimeoutMs * oldAfterTimeouts ? late.facts : null
+  }
+
+  #dropBefore(factsFromMs: number): void {
+    const control = this.#control
+    if (control?.late != null && control.late.standing.startedAtMs < factsFromMs) control.late = null
+    if (this.#standing !== null && this.#standing.startedAtMs < factsFromMs) this.#standing.stale = true
   }
 
   #within(promise: Promise<unknown>, endsAtMs: number): Promise<boolean> {
@@ -243,8 +299,17 @@ class MysqlLink implements ServerLink {
     const { monotonicNow, probeTimeoutMs } = this.#options
     const startedAtMs = monotonicNow()
     const late = () => control.session.destroy()
-    const facts = withinDeadline(this.#readOver(control, request), probeTimeoutMs, 'the look', late)
-    const standing: Standing = { startedAtMs, facts, givenUp: false }
+    const timeoutMs = probeTimeoutMs * oldAfterTimeouts
+    const facts = withinDeadline(this.#readOver(control, request), timeoutMs, 'the look', late)
+    const asksForObstacles = request.obstaclesFromMs !== null
+    const standing: Standing = {
+      startedAtMs,
+      asksForObstacles,
+      facts,
+      ended: false,
+      awaited: false,
+      stale: false,
+    }
     this.#standing = standing
     facts.then(
       (read) => this.#standingEnded(control, standing, read, null),
@@ -280,13 +345,17 @@ class MysqlLink implements ServerLink {
 
   #standingEnded(control: Control, standing: Standing, facts: Facts | null, error: unknown): void {
     this.#standing = null
+    standing.ended = true
     const nowMs = this.#options.monotonicNow()
     if (facts !== null) {
       control.channelName = facts.channelName
       this.#beats.seen(facts.accountSessions)
       this.#keepOpen()
       if (facts.answer.closed && this.#dialect?.arrivalColumns != null) this.#arrivals.goOn()
-      if (standing.givenUp) this.#prober.add(probeOf(standing.startedAtMs, nowMs, null))
+      this.#usualMs = Math.max(nowMs - standing.startedAtMs, this.#usualMs * usualFades)
+      if (standing.awaited) return
+      if (!standing.stale) control.late = { standing, facts }
+      this.#prober.add(probeOf(standing.startedAtMs, nowMs, null))
       return
     }
     // A connection that broke is no probe; an error that the server sent, or an answer we don't understand, is.
@@ -333,7 +402,7 @@ class MysqlLink implements ServerLink {
   /** A probe's session becomes the standing connection, if there is none. */
   #promote(session: Session): boolean {
     if (this.#control !== null || session.closed || this.#closed) return false
-    const control: Control = { session, profile: null, channelName: '' }
+    const control: Control = { session, profile: null, channelName: '', late: null }
     this.#control = control
     session.onClosed((byPeer) => {
       if (this.#control === control) this.#control = null
@@ -382,4 +451,9 @@ class MysqlLink implements ServerLink {
     if (this.#closed) return
     for (const listener of this.#listeners) listener()
   }
+}
+
+/** Facts are of no use to a look that asks for more than was asked for. */
+function isFit({ asksForObstacles }: Standing, { obstaclesFromMs }: ServerLookRequest): boolean {
+  return obstaclesFromMs === null || asksForObstacles
 }

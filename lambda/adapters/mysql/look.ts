@@ -5,14 +5,15 @@
  * read can't have committed more; and what it received before that read is either executed or really unapplied.
  */
 import type { Answer, Channel, HeartbeatRow, OtherSession, SemiSync, TakeoverRow } from '../../core/world.ts'
+import { type Asked, askAll } from './ask-all.ts'
 import { flagOf, numberOf, textOf, withoutBlanks } from './columns.ts'
 import type { ServerProfile } from './control.ts'
-import { type ChannelPart, channelParameters, type Dialect } from './dialect.ts'
-import { serverErrno, withoutAccount, withoutGtids } from './errors.ts'
-import { readEvents } from './events.ts'
-import { obstaclesOn } from './obstacles.ts'
+import type { ChannelPart, Dialect } from './dialect.ts'
+import { withoutAccount, withoutGtids } from './errors.ts'
+import { eventsOf, eventsQueries } from './events.ts'
+import { obstaclesOf, obstaclesQuery } from './obstacles.ts'
 import { ourAccount } from './our-account.ts'
-import type { Row, Session } from './session.ts'
+import type { Row, Session, Statement } from './session.ts'
 
 export interface Reading {
   readonly session: Session
@@ -40,24 +41,41 @@ export interface Facts {
 /** No such database or table, no right to read it. */
 const unreadableTable = new Set([1044, 1049, 1142, 1143, 1146])
 
-/** Five statements, one after the other, and more for events and obstacles. Rejects with the first error of server or connection. */
+/**
+ * One request for all; another for what comes behind a statement that the server refuses. Rejects with the server's error where a look can't
+ * do without, and with the connection's.
+ */
 export async function readFacts(reading: Reading): Promise<Facts> {
-  const { session, profile } = reading
+  const { session, profile, obstaclesFromMs, monotonicNow } = reading
   const { dialect } = profile
-  const globals = only(await session.query(`SELECT ${dialect.globals.join(', ')}`))
+  const optional = (statement: Statement): Asked => ({ ...statement, maySkip: () => true })
+  // Whatever had been committed by now is in the sets that are about to be read; what the server does while they travel may be, too.
+  const readAtMs = monotonicNow()
+  const answers = await askAll(session, [
+    { sql: `SELECT ${dialect.globals.join(', ')}` },
+    { sql: dialect.showReplication },
+    { sql: dialect.channelFacts },
+    { sql: sessionsQuery(dialect) },
+    { sql: tablesQuery, values: [reading.pair], maySkip: (errno) => unreadableTable.has(errno) },
+    ...(reading.events ? eventsQueries.map(optional) : []),
+    ...(obstaclesFromMs === null ? [] : [optional(obstaclesQuery(dialect, obstaclesFromMs))]),
+  ])
+  const roundTripMs = monotonicNow() - readAtMs
+  const [first, replications, channels, sessionRows, tableRows, ...more] = answers
+  const globals = only(first)
   if (flagOf(globals, 'without_gtids')) throw withoutGtids('gtid_mode is not ON')
-  const replication = chooseChannel((await session.query(dialect.showReplication)).rows, dialect)
+  const replication = chooseChannel(replications ?? [], dialect)
   const channelName = replication === null ? '' : textOf(replication, dialect.channelNameColumn)
   const mark = replication === null ? null : arrivalMark(replication, dialect)
   const arrivedAtMs = mark === null ? null : reading.arrived(mark)
-  const more = await session.query(dialect.channelFacts, channelParameters(dialect.channelFacts, channelName))
-  const facts = only(more)
-  const readAtMs = reading.monotonicNow()
-  const tables = await readTables(reading)
-  const sessions = await readSessions(reading)
-  const events = reading.events ? await readEvents(session) : null
-  const { obstaclesFromMs } = reading
-  const obstacles = obstaclesFromMs === null ? null : await obstaclesOn(session, dialect, obstaclesFromMs)
+  const isOfChannel = (row: Row) =>
+    replication === null || row.channel === null || textOf(row, 'channel') === channelName
+  const facts = only(channels?.filter(isOfChannel))
+  // The server read its clock at some time since `readAtMs`: at that moment it showed this at the least.
+  const clockMs = Math.floor(numberOf(globals, 'clock_ms') - roundTripMs)
+  const sessions = sessionsOf(sessionRows ?? [], reading)
+  const events = reading.events ? eventsOf(more[0] ?? null, more[1] ?? null) : null
+  const obstacles = obstaclesFromMs === null ? null : obstaclesOf(more.at(-1) ?? null)
   return {
     channelName,
     accountSessions: sessions.accountSessions,
@@ -66,7 +84,7 @@ export async function readFacts(reading: Reading): Promise<Facts> {
       family: dialect.family,
       version: profile.version,
       uuid: textOf(globals, 'uuid'),
-      clockMs: numberOf(globals, 'clock_ms'),
+      clockMs,
       startedClockMs: profile.startedClockMs,
       readAtMs,
       closed: flagOf(globals, 'closed'),
@@ -77,11 +95,9 @@ export async function readFacts(reading: Reading): Promise<Facts> {
           ? null
           : {
               ...channelOf(replication, dialect.channelOf(replication, facts)),
-              ...(arrivedAtMs === null
-                ? {}
-                : { lastReceivedClockMs: numberOf(globals, 'clock_ms') - (readAtMs - arrivedAtMs) }),
+              ...(arrivedAtMs === null ? {} : { lastReceivedClockMs: clockMs + (arrivedAtMs - readAtMs) }),
             },
-      ...tables,
+      ...tablesOf(tableRows ?? null),
       others: sessions.others,
       clients: sessions.clients,
       events,
@@ -156,18 +172,14 @@ const tablesQuery = `SELECT h.pair AS beating, h.sequence, TRUNCATE(UNIX_TIMESTA
   LEFT JOIN hotspare.takeover AS t ON t.pair = wanted.pair
     AND t.epoch = (SELECT MAX(epoch) FROM hotspare.takeover AS newest WHERE newest.pair = wanted.pair)`
 
-async function readTables(reading: Reading): Promise<Tables> {
-  try {
-    const row = only(await reading.session.query(tablesQuery, [reading.pair]))
-    const takeover =
-      row.epoch === null
-        ? null
-        : { epoch: numberOf(row, 'epoch'), gtidSet: withoutBlanks(textOf(row, 'gtid_set')) }
-    return { heartbeat: row.beating === null ? 'no-row' : heartbeatOf(row), takeover }
-  } catch (error) {
-    if (unreadableTable.has(serverErrno(error) ?? 0)) return { heartbeat: 'no-table', takeover: null }
-    throw error
-  }
+function tablesOf(rows: readonly Row[] | null): Tables {
+  if (rows === null) return { heartbeat: 'no-table', takeover: null }
+  const row = only(rows)
+  const takeover =
+    row.epoch === null
+      ? null
+      : { epoch: numberOf(row, 'epoch'), gtidSet: withoutBlanks(textOf(row, 'gtid_set')) }
+  return { heartbeat: row.beating === null ? 'no-row' : heartbeatOf(row), takeover }
 }
 
 function heartbeatOf(row: Row): HeartbeatRow {
@@ -192,8 +204,7 @@ function sessionsQuery({ sessions }: Dialect): string {
     GROUP BY session_id`
 }
 
-async function readSessions(reading: Reading) {
-  const { rows } = await reading.session.query(sessionsQuery(reading.profile.dialect))
+function sessionsOf(rows: readonly Row[], reading: Reading) {
   const others: OtherSession[] = []
   const accountSessions = new Set<number>()
   let clients = 0
@@ -209,8 +220,8 @@ async function readSessions(reading: Reading) {
   return { others, clients, accountSessions }
 }
 
-function only(reply: { readonly rows: readonly Row[] }): Row {
-  const [row] = reply.rows
+function only(rows: readonly Row[] | null | undefined): Row {
+  const [row] = rows ?? []
   if (row === undefined) throw new Error('the server answered a question about itself with no row')
   return row
 }

@@ -20,6 +20,7 @@ export interface ProberOptions {
 }
 
 const inFlightMax = 4
+const dueMarginMs = 10
 const quitTimeoutMs = 1000
 
 export class Prober {
@@ -34,6 +35,16 @@ export class Prober {
 
   get inFlight(): number {
     return this.#inFlight
+  }
+
+  /** A probe has ended without an answer, and nobody was told of it yet. */
+  get hasFailed(): boolean {
+    return this.#ended.some(({ outcome }) => outcome !== 'answered')
+  }
+
+  /** When the next one may start; always a little later than now. */
+  dueAtMs(everyMs: number): number {
+    return Math.max(this.#lastStartedAtMs + everyMs, this.#options.monotonicNow() + dueMarginMs)
   }
 
   /** Lets the next probe start at once: something has just happened. */

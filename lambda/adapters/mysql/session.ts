@@ -5,7 +5,7 @@
  * destroy() only sends an end. So the socket is ours: made here, handed to mysql2, and really destroyed here.
  */
 import { connect as connectSocket, type Socket } from 'node:net'
-import { type Connection, createConnection } from 'mysql2'
+import { type Connection, createConnection, type Query } from 'mysql2'
 import { DeadlineError, withinDeadline } from './deadline.ts'
 
 export interface Credentials {
@@ -35,6 +35,19 @@ export interface Reply {
   readonly matchedRows: number
 }
 
+export interface Statement {
+  readonly sql: string
+  readonly values?: readonly unknown[]
+}
+
+/** What became of several statements in one request. */
+export interface Replies {
+  /** Of those before the first that failed, in their order. */
+  readonly replies: readonly Reply[]
+  /** The server's error about the one after them; null if all succeeded. */
+  readonly error: unknown
+}
+
 /** What a session is for; the server shows it, so that people see it in their process lists. */
 export type Role = 'watch' | 'guard' | 'beat' | 'aid' | 'kill'
 
@@ -58,6 +71,7 @@ export class Session {
   readonly #socket: Socket
   readonly #connection: Connection
   readonly #closedListeners: ((byPeer: boolean) => void)[] = []
+  readonly #unanswered = new Set<(error: unknown) => void>()
   #closed = false
   #queued = false
   #lastError: unknown = null
@@ -118,6 +132,23 @@ export class Session {
     })
   }
 
+  /**
+   * Runs several statements in one request, so that they cost one round trip; the first that fails is the last that runs. Rejects only
+   * if the connection breaks, and has no deadline in it either. For role `watch` and `kill` alone.
+   */
+  batch(statements: readonly Statement[]): Promise<Replies> {
+    if (this.#closed) return Promise.reject(this.#lastError ?? connectionLost())
+    const texts = statements.map(({ sql, values }) => this.#connection.format(sql, [...(values ?? [])]))
+    return new Promise((resolve, reject) => {
+      this.#unanswered.add(reject)
+      const end = (replies: Replies) => {
+        this.#unanswered.delete(reject)
+        resolve(replies)
+      }
+      gather(this.#connection.query(texts.join(';\n')), end)
+    })
+  }
+
   /** As `query`, but after `timeoutMs` the connection is destroyed and DeadlineError thrown. */
   queryWithin(timeoutMs: number, sql: string, values: readonly unknown[] = []): Promise<Reply> {
     return withinDeadline(this.query(sql, values), timeoutMs, 'the query', () => this.destroy())
@@ -174,9 +205,18 @@ export class Session {
     this.#socket.destroy()
     if (this.#closed) return
     this.#closed = true
+    for (const reject of this.#unanswered) reject(this.#lastError ?? connectionLost())
     for (const listener of this.#closedListeners) listener(byPeer)
   }
 }
+
+/**
+ * Of a connection that takes several statements in one request, a value that was not quoted well could make one of its own. Every value goes
+ * through the driver's quoting, which is right as long as a backslash escapes and the encoding is UTF-8: the first statement on each
+ * connection sets an sql_mode without NO_BACKSLASH_ESCAPES, and the driver's encoding is utf8mb4. The values of a look are ours alone: the
+ * pair's name, which the configuration restricts, and numbers. No text that a server sent is in a look's request.
+ */
+const takesBatches: ReadonlySet<Role> = new Set<Role>(['watch', 'kill'])
 
 function connectionOptions(options: SessionOptions, socket: Socket) {
   const { host, port, tls } = options.endpoint
@@ -200,8 +240,7 @@ function connectionOptions(options: SessionOptions, socket: Socket) {
     dateStrings: true,
     supportBigNumbers: true,
     flags: ['-LOCAL_FILES'],
-    // Only where nothing but numbers is put into statements.
-    multipleStatements: options.role === 'kill',
+    multipleStatements: takesBatches.has(options.role),
   }
 }
 
@@ -217,6 +256,33 @@ function sslOptions(tls: TlsSettings): SslOptions {
   const made = { ...ca, minVersion: 'TLSv1.2', verifyIdentity: tls.mode === 'verify-identity' }
   sslOptionsByTls.set(tls, made)
   return made
+}
+
+/** Collects the results of a request with several statements. One whose rows broke off counts as failed, not as a short answer. */
+function gather(query: Query, end: (replies: Replies) => void): void {
+  const replies: { rows: Row[]; matchedRows: number }[] = []
+  let isCommand = false
+  let failure: unknown = null
+  query.on('fields', (fields: unknown) => {
+    isCommand = fields === undefined
+    replies.push({ rows: [], matchedRows: 0 })
+  })
+  query.on('result', (result: unknown) => {
+    const reply = replies.at(-1)
+    if (reply === undefined) return
+    if (isCommand) reply.matchedRows = replyOf(result).matchedRows
+    else reply.rows.push(result as Row)
+  })
+  query.on('error', (error: unknown) => {
+    failure = error
+  })
+  query.on('end', () => {
+    if (failure === null) return end({ replies, error: null })
+    // mysql2 tells nowhere else whether the last result was whole before the error.
+    const whole = (query as Query & { readonly _resultIndex?: number })._resultIndex
+    if (whole === undefined) throw new TypeError('this version of mysql2 does not count its results')
+    end({ replies: replies.slice(0, whole), error: failure })
+  })
 }
 
 function replyOf(result: unknown): Reply {

@@ -32,6 +32,12 @@ const whereRecordPoints = (a: Assessment) =>
     ? 'something Hotspare cannot swap'
     : (a.memory.ledger.record?.values.join(', ') ?? '')
 
+/** One of them has neither answered nor failed to. Over a slow link the first answer takes a second. */
+const stillConnecting = (a: Assessment) =>
+  [a.named, a.spare].some(({ health }) => health === 'unknown') &&
+  a.now - a.memory.startedAtMs < CONNECTING_MS_MAX
+const CONNECTING_MS_MAX = 5000
+
 export const adopting: readonly Row[] = [
   {
     code: 'no-ledger-unseen',
@@ -42,7 +48,7 @@ export const adopting: readonly Row[] = [
     advice: () =>
       'Bring both servers up. Hotspare adopts the pair by itself once both answer and exactly one is open.',
     afterMs: 1000,
-    tell: (a) => tell(a, 'not-adopted', 'warning'),
+    tell: (a) => (stillConnecting(a) ? null : tell(a, 'not-adopted', 'warning')),
   },
   {
     code: 'no-ledger-none-open',

@@ -13,7 +13,7 @@ const head = `# Every way to die
 What goes wrong, and what Hotspare then does. Each row is played on real servers of each family by \`npm run test:scenarios\`
 ([test/servers/scenarios](../test/servers/scenarios/table.ts)), and is red if the function's log or the number of failovers says
 otherwise. The codes lead to the [runbook](operations.md). T and a number is a known trap that users of earlier tools have
-fallen into, M and a number one of the [musts](architecture.md#the-musts).
+fallen into, M and a number one of the [musts](architecture.md#the-musts), X and a number a fault that was found in Hotspare and mended.
 `
 
 export function scenariosDocument(): string {

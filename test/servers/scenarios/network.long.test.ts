@@ -5,7 +5,7 @@ import { createAuthority } from '../../../lab/database/certificates.ts'
 import type { OpenConnection } from '../../../lab/database/connection.ts'
 import type { Stage } from '../../../lab/stage.ts'
 import { eventually, ledgerOf, looks, situation, startWatch } from '../on-stage.ts'
-import { endSessions, replicationOf, useCertificate } from '../words.ts'
+import { endSessions, replicationOf, type Server, useCertificate } from '../words.ts'
 import { playScenarios } from './play.ts'
 import {
   applicationBeside,
@@ -60,6 +60,40 @@ async function brokenThenCutOff(
   await nothingOpened(stage)
   expect(await alice.isOpen()).toBe(true)
 }
+
+/** Every answer of both servers takes this long on its way to the function and back, logins too. */
+async function farAway(stage: Stage, roundTripMs: number, die: (stage: Stage) => unknown): Promise<void> {
+  const { alice, bob } = stage.pair
+  const { functionToAlice, functionToBob } = linksOf(stage)
+  for (const link of [functionToAlice, functionToBob]) link.delay(roundTripMs / 2)
+  const watch = await startWatch(stage)
+  const app = await applicationByName(stage)
+  const first = await sequenceOf(alice)
+  await eventually('heartbeats flow', async () => (await sequenceOf(alice)) >= first + 8)
+  const seen = looks(watch).map(({ situation: code }) => code)
+  expect(new Set(seen.slice(seen.indexOf('healthy')))).toEqual(new Set(['healthy']))
+  expect(stage.aws.sns.messages.map(({ attributes }) => attributes.event)).toEqual(['adopted'])
+  for (const server of [alice, bob]) expect(await ourSessionsOn(server)).toBeLessThanOrEqual(4)
+  await die(stage)
+  await failedOver(stage, 40_000)
+  await app.stop()
+  expect(await missingOn(bob, app.acknowledged)).toEqual([])
+}
+
+const sequenceOf = async (server: Server): Promise<number> => {
+  const [row] = await server.query<{ sequence: number }>('SELECT sequence FROM hotspare.heartbeat')
+  return Number(row?.sequence ?? 0)
+}
+
+const ourSessionsOn = async (server: Server): Promise<number> => {
+  const [row] = await server.query<{ sessions: number }>(
+    `SELECT COUNT(*) AS sessions FROM information_schema.PROCESSLIST WHERE USER = 'hotspare' AND COMMAND <> 'Killed'`,
+  )
+  return Number(row?.sessions ?? 0)
+}
+
+const crash = (stage: Stage) => stage.pair.alice.kill()
+const freeze = (stage: Stage) => stage.pair.alice.freeze()
 
 playScenarios('network', {
   'writer-host-black-holed': async (stage) => {
@@ -192,4 +226,11 @@ playScenarios('network', {
     await brokenThenCutOff(stage, fillUp, [1040])
     for (const client of clients) client.close()
   },
+
+  'far-away-5-crash': (stage) => farAway(stage, 5, crash),
+  'far-away-5-freeze': (stage) => farAway(stage, 5, freeze),
+  'far-away-40-crash': (stage) => farAway(stage, 40, crash),
+  'far-away-40-freeze': (stage) => farAway(stage, 40, freeze),
+  'far-away-150-crash': (stage) => farAway(stage, 150, crash),
+  'far-away-150-freeze': (stage) => farAway(stage, 150, freeze),
 })

@@ -42,7 +42,7 @@ it('every row says what it is, what Hotspare does, and in which situations', () 
 })
 
 it('traps are written as T and M with a number', () => {
-  expect(all.filter(({ trap }) => trap !== '' && !/^[TM]\d+(, [TM]\d+)*$/.test(trap))).toEqual([])
+  expect(all.filter(({ trap }) => trap !== '' && !/^[TMX]\d+(, [TMX]\d+)*$/.test(trap))).toEqual([])
 })
 
 describe('every known trap is guarded', () => {

@@ -1,6 +1,19 @@
 /** Links that are cut, slow, or refused for a reason that the other side gives. */
 import { BOTH, type Scenario } from '../scenario.ts'
 
+/** A way to die, seen by a function to which every answer takes this long. */
+function farAway(roundTripMs: number, how: 'crash' | 'freeze'): Scenario {
+  return {
+    id: `far-away-${roundTripMs}-${how}`,
+    trap: 'X1',
+    title: `each answer of both servers takes ${roundTripMs} ms to reach the function, and the writer ${how === 'crash' ? 'crashes' : 'freezes'}`,
+    does: 'the same as nearby: heartbeats flow, nothing is told of a pair that is well, and it fails over; nothing is lost',
+    situations: ['healthy', 'writer-dead', 'opening', 'moving'],
+    failovers: 1,
+    cells: BOTH,
+  }
+}
+
 export const network: readonly Scenario[] = [
   {
     id: 'writer-host-black-holed',
@@ -83,4 +96,5 @@ export const network: readonly Scenario[] = [
     failovers: 0,
     cells: BOTH,
   },
+  ...[5, 40, 150].flatMap((roundTripMs) => [farAway(roundTripMs, 'crash'), farAway(roundTripMs, 'freeze')]),
 ]
