@@ -84,6 +84,7 @@ describe('words', () => {
     'lambda/adapters/mysql/dialect-mysql.ts',
     'lambda/adapters/mysql/look.ts',
     'lambda/adapters/mysql/obstacles-mariadb.ts',
+    'lambda/adapters/mysql/obstacles-mysql.ts',
     'lambda/core/server-words.ts',
     'bench/floor.ts',
     'bench/switchover-floor.ts',

@@ -96,6 +96,8 @@ export interface EventsMemory {
 }
 
 export interface Known {
+  /** Of the standing connection that it was read over. */
+  readonly session: number
   readonly uuid: string
   readonly executed: string
   readonly count: number

@@ -158,22 +158,40 @@ export function queueClose(side: Side): Step {
 
 /** The heartbeat write, if one is due on the server that is named and open. Its end keeps a late one from doing anything (T35). */
 export function beat(a: Assessment): Step | null {
-  const { answer, view, name } = a.named
-  if (answer === null || answer.closed || answer.heartbeat === 'no-table') return null
+  const { view, name } = a.named
+  const writer = beatable(a)
+  if (writer === null) return null
   const { probeIntervalMs, probeTimeoutMs } = a.policy.detection
   const last = view.beat
   if (last !== null && (last.state === 'pending' || a.now - last.sentAtMs < probeIntervalMs * 0.9))
     return null
-  const sequence = (answer.heartbeat === 'no-row' ? 0 : answer.heartbeat.sequence) + 1
   return {
     kind: 'beat',
     server: name,
-    session: answer.session,
-    sequence,
-    untilClockMs: answer.clockMs + Math.max(0, a.now - answer.readAtMs) + probeTimeoutMs,
+    session: writer.session,
+    sequence: writer.sequence + 1,
+    untilClockMs: writer.clockMs + Math.max(0, a.now - writer.readAtMs) + probeTimeoutMs,
     watchSinceClockMs: a.memory.watchSinceClockMs,
     deadlineMs: probeTimeoutMs,
   }
+}
+
+/** How old facts about the writer may be for a heartbeat, which refuses itself where they are no longer true. */
+const BEAT_ON_OLD_FACTS_MS = 5000
+
+/** The writer as this look has seen it; or, while its facts are late and nothing has failed, as one a moment ago did. */
+function beatable(a: Assessment) {
+  const { answer, memory, view, health } = a.named
+  if (answer !== null) {
+    if (answer.closed || answer.heartbeat === 'no-table') return null
+    const sequence = answer.heartbeat === 'no-row' ? 0 : answer.heartbeat.sequence
+    return { ...answer, sequence }
+  }
+  const { known, clockOffsetMs } = memory
+  if (health !== 'unknown' || known === null || known.closed || known.heartbeat === null) return null
+  if (clockOffsetMs === null || a.now - known.readAtMs > BEAT_ON_OLD_FACTS_MS) return null
+  const sequence = Math.max(known.heartbeat.sequence, view.beat?.sequence ?? 0)
+  return { ...known, sequence, clockMs: known.readAtMs + clockOffsetMs }
 }
 
 type Unaddressed<S> = S extends { kind: infer K; session: number }

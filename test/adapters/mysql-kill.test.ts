@@ -1,7 +1,7 @@
 /** Ending many sessions in one request, on a stand-in that answers as servers do. */
 import { expect, test } from 'vitest'
 import { dialectFor } from '../../lambda/adapters/mysql/dialect.ts'
-import { killClients, killTogether } from '../../lambda/adapters/mysql/kill.ts'
+import { killClients, killOthers, killTogether } from '../../lambda/adapters/mysql/kill.ts'
 import type { StepContext } from '../../lambda/adapters/mysql/step-context.ts'
 
 /** Runs statements one after the other, and ends a request at the first that fails, as servers do. */
@@ -53,14 +53,45 @@ test('a broken connection is no refusal', async () => {
   await expect(killTogether({ query }, ids)).rejects.toThrow('gone')
 })
 
-test('T3, T16: where no further connection is to be had, they end one by one over the one that is open', async () => {
-  const { query, killed } = server({})
+/** A step's context whose server lists these sessions, and these as marked to end while no statement is at work. */
+function contextOn(listed: readonly number[], marked: readonly number[] = []) {
+  const { query, killed, requests } = server({})
+  const rowsOf = (found: readonly number[]) => ({ rows: found.map((id) => ({ id })), matchedRows: 0 })
   const control = {
-    query: async (sql: string, values: readonly unknown[] = []) =>
-      sql.startsWith('SELECT') ? { rows: ids.map((id) => ({ id })), matchedRows: 0 } : query(sql, values),
+    query: async (sql: string, values: readonly unknown[] = []) => {
+      if (sql.includes("COMMAND = 'Killed'")) return rowsOf(marked)
+      return sql.startsWith('SELECT') ? rowsOf(listed) : query(sql, values)
+    },
   }
-  const openAid = () => Promise.reject(Object.assign(new Error('Too many connections'), { errno: 1040 }))
-  const context = { control, openAid, dialect: dialectFor('9.7.4', new Set()), keepSessionsOf: [] }
-  expect(await killClients(context as unknown as StepContext)).toEqual(new Map())
+  const context = {
+    control,
+    dialect: dialectFor('9.7.4', new Set()),
+    keepSessionsOf: [],
+    isLive: () => false,
+    changes: () => {},
+    monotonicNow: () => 0,
+    endsAtMs: 0,
+  }
+  return { context: context as unknown as StepContext, killed, requests }
+}
+
+test('T3, T16: clients end in one request over the connection that is open: a full server has no other', async () => {
+  const { context, killed, requests } = contextOn(ids)
+  expect(await killClients(context)).toEqual(new Map())
   expect(killed).toEqual(ids)
+  expect(requests()).toBe(1)
+})
+
+test('X64: a session that is marked to end and has no statement at work is gone, though it stays listed', async () => {
+  const { context, killed } = contextOn([4, 7], [4, 7])
+  expect(await killOthers(context, [4, 7])).toEqual({ outcome: 'done', message: '' })
+  expect(killed).toEqual([4, 7])
+})
+
+test('X64: one whose statement is still at work is not', async () => {
+  const { context } = contextOn([4, 7], [4])
+  expect(await killOthers(context, [4, 7])).toMatchObject({
+    outcome: 'refused',
+    message: expect.stringContaining('still there: 7 (its statement has not ended)'),
+  })
 })

@@ -98,6 +98,7 @@ describe('comparing', () => {
 
 describe('what a failover may cost', () => {
   const known = (executed: string, count: number) => ({
+    session: 1,
     uuid: A,
     executed,
     count,

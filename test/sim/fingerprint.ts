@@ -17,6 +17,7 @@ const IGNORED: ReadonlySet<string> = new Set([
   'coveredAtMs',
   'version',
   'sequence',
+  'session',
   'message',
   'count',
   'endedAtMs',

@@ -186,6 +186,34 @@ describe('the writer dies', () => {
   })
 })
 
+describe('the writer is slow', () => {
+  /** What comes too late for its look is not in it. */
+  const late: typeof decide = (memory, world, now) => {
+    const { alice } = world.servers
+    return alice === undefined
+      ? decide(memory, world, now)
+      : decide(memory, { ...world, servers: { ...world.servers, alice: { ...alice, answer: null } } }, now)
+  }
+
+  test('X1: its facts come late: heartbeats go on for a while, one a second, and nothing is told or done', () => {
+    let isLate = false
+    const story = watched({}, (memory, world, now) => (isLate ? late : decide)(memory, world, now))
+    const before = story.state.servers.alice.heartbeat?.sequence ?? 0
+    const told = story.state.messages.length
+    isLate = true
+    for (let turns = 0; turns < 40; turns++) story.wait(100).turn('w1', 0)
+    expect(story.state.servers.alice.heartbeat?.sequence).toBeGreaterThanOrEqual(before + 3)
+    expect(story.state.servers.alice.heartbeat?.sequence).toBeLessThanOrEqual(before + 5)
+    for (let turns = 0; turns < 100; turns++) story.wait(100).turn('w1', 0)
+    expect(story.state.servers.alice.heartbeat?.sequence, 'what was seen is too old').toBeLessThanOrEqual(
+      before + 6,
+    )
+    expect(story.state.messages.length).toBe(told)
+    isLate = false
+    expectWriter(story.calm(), 'alice', 3)
+  })
+})
+
 describe('the writer is back soon', () => {
   test('T10: a restart before the claim: it is reopened, nobody takes over', () => {
     const story = watched().and({ do: 'crash', server: 'alice' }).turn().turn()

@@ -3,7 +3,7 @@
  */
 import { numberOf, textOf, withoutBlanks } from './columns.ts'
 import type { Dialect, SessionWords } from './dialect.ts'
-import { mysqlObstacles } from './obstacles-mysql.ts'
+import { mysqlObstacles, notReplication } from './obstacles-mysql.ts'
 
 /** `version` is major * 10000 + minor * 100 + patch. */
 export function mysqlDialect(version: number, variables: ReadonlySet<string>): Dialect {
@@ -32,7 +32,7 @@ export function mysqlDialect(version: number, variables: ReadonlySet<string>): D
     }),
     // Before 8.0 that row doesn't count the source's own heartbeats, so it can date nothing either.
     arrivalColumns: null,
-    sessions: version >= 80_022 ? processlistSessions : threadSessions,
+    sessions: threadSessions,
     stopReceiver: `STOP ${replica} IO_THREAD FOR CHANNEL ?`,
     startReceiver: `START ${replica} IO_THREAD FOR CHANNEL ?`,
     stopApplier: `STOP ${replica} SQL_THREAD FOR CHANNEL ?`,
@@ -112,18 +112,14 @@ const notClients = `command NOT IN ('Binlog Dump', 'Binlog Dump GTID', 'Daemon')
 /** Those of sessions of the account that asks. */
 const attributes = 'performance_schema.session_account_connect_attrs'
 
-/** Unlike SHOW PROCESSLIST, neither table stops logins while it is read. */
-const processlistSessions: SessionWords = {
-  table:
-    '(SELECT ID AS id, USER AS account, COMMAND AS command, STATE AS state FROM performance_schema.processlist) AS session',
-  isClient: notClients,
-  attributes,
-}
-
+/**
+ * Unlike SHOW PROCESSLIST it stops no logins while it is read; unlike performance_schema.processlist it tells what a thread is. The threads
+ * of replication go by the account that started them, here and in 8.0 everywhere, and that may be ours (X30).
+ */
 const threadSessions: SessionWords = {
   table: `(SELECT PROCESSLIST_ID AS id, PROCESSLIST_USER AS account, PROCESSLIST_COMMAND AS command,
       PROCESSLIST_STATE AS state
-    FROM performance_schema.threads WHERE TYPE = 'FOREGROUND' AND PROCESSLIST_USER IS NOT NULL) AS session`,
+    FROM performance_schema.threads WHERE TYPE = 'FOREGROUND' AND PROCESSLIST_USER IS NOT NULL AND ${notReplication('NAME')}) AS session`,
   isClient: notClients,
   attributes,
 }

@@ -192,7 +192,7 @@ function heartbeatOf(row: Row): HeartbeatRow {
 }
 
 /** One row for each session of our account, and one with id 0 that counts everybody else's. */
-function sessionsQuery({ sessions }: Dialect): string {
+export function sessionsQuery({ sessions }: Dialect): string {
   const attributes = (name: string) =>
     `MAX(IF(a.ATTR_NAME = 'hotspare_${name}', a.ATTR_VALUE, '')) AS ${name}`
   const join = `LEFT JOIN ${sessions.attributes} AS a ON a.PROCESSLIST_ID = id

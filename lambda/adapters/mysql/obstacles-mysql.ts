@@ -5,8 +5,13 @@
  */
 import { ourAccount } from './our-account.ts'
 
+/** Threads that apply or receive, whoever started them; `name` is a column of performance_schema.threads. */
+export function notReplication(name: string): string {
+  return `${name} NOT LIKE 'thread/sql/replica_%' AND ${name} NOT LIKE 'thread/sql/slave_%'`
+}
+
 /** Replication, the system's own threads, and Hotspare are in nobody's way. */
-const strangers = `t.PROCESSLIST_ID IS NOT NULL AND t.PROCESSLIST_ID <> CONNECTION_ID()
+const strangers = `t.PROCESSLIST_ID IS NOT NULL AND ${notReplication('t.NAME')} AND t.PROCESSLIST_ID <> CONNECTION_ID()
   AND t.PROCESSLIST_COMMAND NOT IN ('Binlog Dump', 'Binlog Dump GTID', 'Daemon')
   AND t.PROCESSLIST_USER NOT IN ('system user', 'event_scheduler', 'unauthenticated user', ${ourAccount})`
 

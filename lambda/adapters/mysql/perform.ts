@@ -44,8 +44,8 @@ export async function performStep(step: AwaitedStep, tools: StepTools): Promise<
     dialect: tools.profile.dialect,
     endsAtMs: monotonicNow() + step.deadlineMs,
     isLive: (id) => sessions.isOurs('', id),
-    openAid: async (role = 'aid') => {
-      const aid = await sessions.open(role)
+    openAid: async () => {
+      const aid = await sessions.open('aid')
       aids.add(aid)
       if (expired) aid.destroy()
       return aid

@@ -49,7 +49,7 @@ export interface Replies {
 }
 
 /** What a session is for; the server shows it, so that people see it in their process lists. */
-export type Role = 'watch' | 'guard' | 'beat' | 'aid' | 'kill'
+export type Role = 'watch' | 'guard' | 'beat' | 'aid'
 
 export interface SessionOptions {
   readonly endpoint: Endpoint
@@ -134,7 +134,7 @@ export class Session {
 
   /**
    * Runs several statements in one request, so that they cost one round trip; the first that fails is the last that runs. Rejects only
-   * if the connection breaks, and has no deadline in it either. For role `watch` and `kill` alone.
+   * if the connection breaks, and has no deadline in it either. For role `watch` alone.
    */
   batch(statements: readonly Statement[]): Promise<Replies> {
     if (this.#closed) return Promise.reject(this.#lastError ?? connectionLost())
@@ -211,13 +211,11 @@ export class Session {
 }
 
 /**
- * Of a connection that takes several statements in one request, a value that was not quoted well could make one of its own. Every value goes
+ * Of the standing connection, which takes several statements in one request, a value that was not quoted well could make one of its own. Every value goes
  * through the driver's quoting, which is right as long as a backslash escapes and the encoding is UTF-8: the first statement on each
  * connection sets an sql_mode without NO_BACKSLASH_ESCAPES, and the driver's encoding is utf8mb4. The values of a look are ours alone: the
  * pair's name, which the configuration restricts, and numbers. No text that a server sent is in a look's request.
  */
-const takesBatches: ReadonlySet<Role> = new Set<Role>(['watch', 'kill'])
-
 function connectionOptions(options: SessionOptions, socket: Socket) {
   const { host, port, tls } = options.endpoint
   return {
@@ -240,7 +238,7 @@ function connectionOptions(options: SessionOptions, socket: Socket) {
     dateStrings: true,
     supportBigNumbers: true,
     flags: ['-LOCAL_FILES'],
-    multipleStatements: takesBatches.has(options.role),
+    multipleStatements: options.role === 'watch',
   }
 }
 

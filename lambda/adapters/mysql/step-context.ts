@@ -22,8 +22,8 @@ export interface StepContext {
   readonly endsAtMs: number
   /** Whether the session of this id is alive and ours. */
   readonly isLive: (id: number) => boolean
-  /** A second connection for the time of the step; `kill` for one that takes many statements in one request. */
-  openAid(role?: 'aid' | 'kill'): Promise<Session>
+  /** A second connection for the time of the step. */
+  openAid(): Promise<Session>
   /** The aid outlives the step. */
   keepAid(aid: Session): void
   /** The next statement changes something; if the server refuses it, nothing was changed. */

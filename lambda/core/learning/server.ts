@@ -41,12 +41,14 @@ export function learnServer(
       }
   }
   if (view.answer === null) {
-    const lost = view.guard === 'closed' && memory.lastAnswerAtMs !== null && memory.failingSinceMs === null
+    // Before the first facts it is still being opened.
+    const lost = view.guard === 'closed' && memory.known !== null && memory.failingSinceMs === null
     return lost ? { ...memory, failingSinceMs: now } : memory
   }
   const { answer } = view
   const mark = channelMark(answer)
   const known: Known = {
+    session: answer.session,
     uuid: answer.uuid,
     executed: answer.executed,
     count: count(answer.executed),
