@@ -171,8 +171,10 @@ function name({ writerName, recordValues, servers }: PairPicture, x: number, col
   ].join('')
 }
 
+const ANSWERS: ReadonlySet<string> = new Set(['open', 'half closed', 'closed'])
+
 function box(server: ServerPicture, x: number, colours: Colours): string {
-  const answers = server.state === 'open' || server.state === 'closed'
+  const answers = ANSWERS.has(server.state)
   const rightful = { writer: 'open', spare: 'closed', unknown: server.state }[server.role]
   const usual = server.role === 'writer' ? colours.good : colours.faint
   const colour = answers && server.state === rightful ? usual : colours.bad

@@ -11,6 +11,7 @@ import type { ServerMemory } from './core/memory.ts'
 import { heartbeatLagMs } from './core/overview.ts'
 import type { Situation } from './core/situation.ts'
 import type { Channel, World } from './core/world.ts'
+import { closednessOf } from './core/writability.ts'
 
 export interface PairPicture {
   readonly pair: string
@@ -35,7 +36,7 @@ export interface ServerPicture {
   /** unknown: without a ledger nobody can tell. */
   readonly role: 'writer' | 'spare' | 'unknown'
   /** sick: answers with an error. untrusted: answers with a certificate that can't be verified. */
-  readonly state: 'open' | 'closed' | 'silent' | 'refused' | 'sick' | 'untrusted'
+  readonly state: 'open' | 'half closed' | 'closed' | 'silent' | 'refused' | 'sick' | 'untrusted'
   readonly version: string | null
   readonly onHold: boolean
   readonly receiving: Receiving
@@ -63,13 +64,15 @@ export function pictureOf(world: World, decision: Decision, now: number): PairPi
   }
 }
 
+const STATES = { open: 'open', half: 'half closed', closed: 'closed' } as const
+
 function serverOf(a: Assessment, side: Side, role: ServerPicture['role']): ServerPicture {
   const { answer, name } = side
   return {
     name,
     address: a.policy.servers[name]?.address ?? '',
     role,
-    state: answer === null ? silence(side.memory) : answer.closed ? 'closed' : 'open',
+    state: answer === null ? silence(side.memory) : STATES[closednessOf(answer)],
     version: answer?.version ?? null,
     onHold: a.ledger?.holds.includes(name) === true,
     receiving: answer === null ? 'unknown' : receivingOf(answer.channel),

@@ -44,7 +44,13 @@ function pointer({ record }: Overview, [left, right]: readonly [Named, Named], l
   return [`${' '.repeat(shift)}${text}`, `${' '.repeat(column)}|`, `${' '.repeat(column)}v`]
 }
 
-const STATES = { open: 'OPEN', closed: 'closed', sick: 'SICK', silent: 'SILENT' } as const
+const STATES = {
+  open: 'OPEN',
+  'half-closed': 'HALF CLOSED',
+  closed: 'closed',
+  sick: 'SICK',
+  silent: 'SILENT',
+} as const
 
 function boxRows([, server]: Named): string[] {
   const rows = [server.version ?? '(version unknown)']

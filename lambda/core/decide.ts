@@ -9,7 +9,7 @@
  * Pure and synchronous: the same memory, world and time give the same decision, today and when a log line is replayed.
  */
 
-import { type Assessment, assess, isClosed, isOpen, unreadableForMs } from './assessment.ts'
+import { type Assessment, assess, unreadableForMs } from './assessment.ts'
 import { learn } from './learn.ts'
 import type { Memory } from './memory.ts'
 import { compose, type Message, milestones, type Tell, tell } from './message.ts'
@@ -27,6 +27,7 @@ import type { LookRequest, Step } from './step.ts'
 import { beat, killOthers, swap } from './steps.ts'
 import { obstacles, planned } from './switchover.ts'
 import type { World } from './world.ts'
+import { refusesWrites, takesWrites } from './writability.ts'
 
 export interface Decision {
   readonly memory: Memory
@@ -209,7 +210,7 @@ function answered(a: Assessment, row: Row): boolean {
   const missing = a.memory.ledger.state === 'known' && a.ledger === null
   if (missing || unreadableForMs(a) >= PATIENCE_MS) return true
   if (a.claim.kind !== 'none') return false
-  return row.refuses === true || isOpen(a.named) || (isClosed(a.named) && row.step === undefined)
+  return row.refuses === true || takesWrites(a.named) || (refusesWrites(a.named) && row.step === undefined)
 }
 
 /** A reason that may pass is waited for as long as was asked; what can't even be judged, for a moment. */
@@ -277,7 +278,10 @@ function toFollow({ memory, claim }: Assessment): string | null {
 /** They cost the servers something, so they are looked for only where a closing is being considered, and never while one blocks. */
 function lookForObstacles(a: Assessment, row: Row): boolean {
   return (
-    planned(a) !== null && a.memory.moved === null && isOpen(a.named) && row.code !== 'switchover-closing'
+    planned(a) !== null &&
+    a.memory.moved === null &&
+    takesWrites(a.named) &&
+    row.code !== 'switchover-closing'
   )
 }
 

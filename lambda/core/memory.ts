@@ -105,6 +105,7 @@ export interface Known {
   readonly startedClockMs: number
   readonly skipsReplicaStart: boolean | null
   readonly semiSync: SemiSync | null
+  /** Applications could not write there: closed, or closed by half. */
   readonly closed: boolean
   readonly version: string
   readonly heartbeat: HeartbeatRow | null

@@ -8,6 +8,7 @@ import type { Mark } from './memory.ts'
 import type { Risk } from './risk.ts'
 import { toExtract } from './server-words.ts'
 import type { Severity, Situation } from './situation.ts'
+import { inWords, writable } from './three-questions.ts'
 import { writeBlockMs } from './timeline.ts'
 
 /** What a row asks to be told. */
@@ -75,6 +76,11 @@ interface Written {
   readonly lines: readonly string[]
 }
 
+/** What a subject begins with if nobody can write: the same answer as in the body and in the status. */
+const loud = (a: Assessment) => (writable(a).answer === 'no' ? 'NOT WRITABLE, ' : '')
+const state = (a: Assessment) =>
+  a.named.answer !== null ? 'takes no writes' : a.named.health === 'dead' ? 'is down' : 'does not answer'
+
 const SUBJECTS: Readonly<Record<string, (a: Assessment) => string>> = {
   'not-adopted': () => 'not watched yet, a person has to settle who the writer is',
   'directory-unreachable': () => 'Route 53 cannot be read, no failover is possible',
@@ -86,13 +92,13 @@ const SUBJECTS: Readonly<Record<string, (a: Assessment) => string>> = {
       ? 'no server lets us in'
       : 'neither server answers',
   'second-server-open': (a) => `${a.spare.name} is open beside the writer`,
-  'writer-closed': (a) => `NOT WRITABLE, ${a.named.name} is closed`,
+  'writer-closed': (a) => `${loud(a)}${a.named.name} is closed`,
   'writer-restarted': (a) => `${a.named.name} restarted and is opened again`,
   'writer-reopened': (a) => `${a.named.name} is open again, no failover`,
   'writer-sick': (a) => `${a.named.name} answers with errors, no failover`,
   'writer-partitioned': (a) => `${a.named.name} lives but does not answer us, no failover`,
-  'writer-stalled': (a) => `NOT WRITABLE, ${a.named.name} cannot commit`,
-  'failover-refused': (a) => `NOT WRITABLE, ${a.named.name} is down and there is no failover`,
+  'writer-stalled': (a) => `${loud(a)}${a.named.name} cannot commit`,
+  'failover-refused': (a) => `${loud(a)}${a.named.name} ${state(a)} and there is no failover`,
   'failover-abandoned': (a) => `${a.named.name} came back, no failover`,
   'switchover-undone': (a) => `${a.named.name} stays the writer, the switchover was undone`,
   'old-writer-returned': (a) => `${a.spare.name} is back, closed, nothing lost`,
@@ -113,17 +119,11 @@ function general(a: Assessment, event: string, situation: Situation): Written {
   const lines = [
     situation.because,
     '',
-    `Can anybody write?  ${writable(a)}`,
+    `Can anybody write?  ${inWords(writable(a))}`,
     `Is data at risk?    ${DATA_AT_RISK[event] ?? 'Nothing was lost by what Hotspare did.'}`,
     `What now?           ${situation.advice === '' ? 'Nothing has to be done by hand.' : situation.advice}`,
   ]
   return { subject: SUBJECTS[event]?.(a) ?? situation.code, lines }
-}
-
-function writable(a: Assessment): string {
-  if (a.named.answer === null)
-    return `Not that we can see: ${a.named.name} is the writer and does not answer us.`
-  return a.named.answer.closed ? `No: ${a.named.name} is the writer and closed.` : `Yes, on ${a.named.name}.`
 }
 
 const BODIES: Readonly<Record<string, (a: Assessment, situation: Situation) => Written>> = {
@@ -155,14 +155,13 @@ const BODIES: Readonly<Record<string, (a: Assessment, situation: Situation) => W
 
 function failedOver(a: Assessment): Written {
   const from = a.memory.moved?.from ?? a.spare.name
-  const answer = a.named.answer
   return {
     subject: `writer moved from ${from} to ${a.named.name}`,
     lines: [
       ...forced(a),
       `${from} failed. ${a.named.name} is the writer now; ${a.policy.record.name} holds ${a.policy.servers[a.named.name]?.address}.`,
       '',
-      `Can anybody write?  ${answer !== null && !answer.closed ? `Yes, on ${a.named.name}.` : 'Not that we can see at this moment.'}`,
+      `Can anybody write?  ${inWords(writable(a))}`,
       `Is data at risk?    ${riskInWords(a.memory.risk, from)}`,
       `Is ${from} harmless? ${fenceInWords(a, from)}`,
       `What now?           Find out why ${from} failed. When it returns it is closed and compared, and a message says what only it has. The pair is unprotected until then.`,
@@ -189,7 +188,7 @@ function switchedOver(a: Assessment): Written {
       ...forced(a),
       `${a.named.name} is the writer now; ${a.policy.record.name} holds ${a.policy.servers[a.named.name]?.address}.`,
       '',
-      `Can anybody write?  ${writable(a)}`,
+      `Can anybody write?  ${inWords(writable(a))}`,
       `Is data at risk?    No: ${from} was closed and ${a.named.name} had exactly its position before it was opened.`,
       `What now?           Nothing has to be done by hand.${blockMs === null ? '' : ` Nobody could write for ${duration(blockMs)}.`}`,
       '',
@@ -259,7 +258,7 @@ function held(a: Assessment, situation: Situation): Written {
     lines: [
       situation.because,
       '',
-      `Can anybody write?  ${writable(a)}`,
+      `Can anybody write?  ${inWords(writable(a))}`,
       `Is data at risk?    ${alone === '' ? `${a.spare.name} lost transactions of its own; ${a.named.name} has them.` : `What only ${a.spare.name} has is not on ${a.named.name}. It is kept, and stays there until ${a.spare.name} is reseeded.`}`,
       ...(alone === ''
         ? ['What now?           Reseed it from the writer.']

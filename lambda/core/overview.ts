@@ -2,7 +2,7 @@
  * The pair as one look shows it, for people and for scripts: who is open, who follows whom, since when, and what the ledger says.
  * Plain data, made for `status` and for reading a logged world again; nothing is decided by it.
  */
-import { type Assessment, assess, isOpen, type Side } from './assessment.ts'
+import { type Assessment, assess, type Side } from './assessment.ts'
 import { count, subtract } from './gtid-set.ts'
 import type { Memory } from './memory.ts'
 import type { Severity, Situation } from './situation.ts'
@@ -18,6 +18,7 @@ import {
   writable,
 } from './three-questions.ts'
 import type { Answer, Channel, HeartbeatRow, ServerName, World } from './world.ts'
+import { closednessOf, takesWrites } from './writability.ts'
 
 export interface Overview {
   /** The writer takes writes, the spare would take over, and nobody has to do anything. */
@@ -56,8 +57,8 @@ export interface RecordOverview {
 }
 
 export interface ServerOverview {
-  /** sick: it answers, with an error. silent: it does not answer at all. */
-  readonly state: 'open' | 'closed' | 'sick' | 'silent'
+  /** half-closed: applications can't write, privileged sessions can. sick: it answers, with an error. silent: not at all. */
+  readonly state: 'open' | 'half-closed' | 'closed' | 'sick' | 'silent'
   readonly role: 'writer' | 'spare' | null
   readonly held: boolean
   readonly address: string
@@ -120,7 +121,7 @@ export function overview(
   const a = assess(memory, world, now)
   const behindMs = lagMs ?? lagOf(a)
   const warnings = warningsOf(a)
-  const canWrite = writable(a, situation)
+  const canWrite = writable(a)
   return {
     ok: situation.severity === 'info' && !acting(step) && canWrite.answer === 'yes' && warnings.length === 0,
     pair: world.policy.pair,
@@ -166,11 +167,13 @@ function recordOverview({ policy, memory }: Assessment): RecordOverview {
   }
 }
 
+const STATES = { open: 'open', half: 'half-closed', closed: 'closed' } as const
+
 function serverOverview(a: Assessment, side: Side): ServerOverview {
   const { answer, health, memory } = side
   const known = a.ledger !== null
   return {
-    state: answer !== null ? (answer.closed ? 'closed' : 'open') : health === 'sick' ? 'sick' : 'silent',
+    state: answer !== null ? STATES[closednessOf(answer)] : health === 'sick' ? 'sick' : 'silent',
     role: known ? (side === a.named ? 'writer' : 'spare') : null,
     held: a.ledger?.holds.includes(side.name) === true,
     address: a.policy.servers[side.name]?.address ?? '',
@@ -243,7 +246,7 @@ export function heartbeatLagMs(a: Assessment): number | null {
 
 /** Where nobody writes any, they are equal and say nothing. */
 function lagOf(a: Assessment): number | null {
-  return !isOpen(a.named) || unwatched(a) ? null : heartbeatLagMs(a)
+  return !takesWrites(a.named) || unwatched(a) ? null : heartbeatLagMs(a)
 }
 
 function watchOverview(a: Assessment): Overview['watch'] {

@@ -4,6 +4,7 @@ import { type Claim, formatLedger, type Intent, type Ledger } from './ledger.ts'
 import { provenFresh } from './spare.ts'
 import type { Step, SwapStep } from './step.ts'
 import type { EventName, ServerName, WriterRecord } from './world.ts'
+import { closednessOf } from './writability.ts'
 
 const DEADLINE_MS = {
   swap: 5000,
@@ -183,7 +184,7 @@ const BEAT_ON_OLD_FACTS_MS = 5000
 function beatable(a: Assessment) {
   const { answer, memory, view, health } = a.named
   if (answer !== null) {
-    if (answer.closed || answer.heartbeat === 'no-table') return null
+    if (closednessOf(answer) !== 'open' || answer.heartbeat === 'no-table') return null
     const sequence = answer.heartbeat === 'no-row' ? 0 : answer.heartbeat.sequence
     return { ...answer, sequence }
   }

@@ -6,7 +6,6 @@ import {
   type Assessment,
   confirmedDead,
   errantOnSpare,
-  isClosed,
   isOpen,
   lackedBySpare,
   onHold,
@@ -17,6 +16,7 @@ import {
 import { requestsIn } from './by-hand.ts'
 import type { Situation } from './situation.ts'
 import { span } from './span.ts'
+import { howClosed, refusesWrites, takesWrites, writability } from './writability.ts'
 
 export interface Verdict {
   readonly answer: 'yes' | 'no' | 'possibly' | 'unknown'
@@ -30,8 +30,15 @@ export interface Next {
 }
 
 const verdict = (answer: Verdict['answer'], because: string): Verdict => ({ answer, because })
-const openSides = (a: Assessment) => [a.named, a.spare].filter(isOpen)
+const writableSides = (a: Assessment) => [a.named, a.spare].filter((side) => writability(a, side) === 'open')
 const pairOf = (a: Assessment) => `${a.named.name} and ${a.spare.name}`
+
+const WORDS = { yes: 'Yes', no: 'No', possibly: 'Possibly', unknown: 'Unknown' } as const
+
+/** The answer as a message gives it: `Yes. On alice.` */
+export function inWords({ answer, because }: Verdict): string {
+  return `${WORDS[answer]}. ${because}`
+}
 
 /** Where the name leads, if that is not the server that the ledger names. */
 function astray({ memory, ledger, policy, named }: Assessment): string | null {
@@ -43,30 +50,30 @@ function astray({ memory, ledger, policy, named }: Assessment): string | null {
 }
 
 /** Can anybody write? */
-export function writable(a: Assessment, { code }: Situation): Verdict {
+export function writable(a: Assessment): Verdict {
   const { named, spare } = a
-  if (openSides(a).length === 2) return verdict('yes', `On both ${pairOf(a)}, and only one may be open.`)
+  if (writableSides(a).length === 2) return verdict('yes', `On both ${pairOf(a)}, and only one may be open.`)
   if (a.ledger === null) return withoutLedger(a)
-  if (isOpen(named)) {
+  if (writability(a, named) === 'open') {
     const elsewhere = astray(a)
     if (elsewhere !== null) {
       const missed = 'who follows the name does not reach it'
       return verdict('possibly', `${named.name} is open, but ${elsewhere}: ${missed}.`)
     }
-    return code === 'writer-stalled'
-      ? verdict('no', `${named.name} is open, and can't commit.`)
-      : verdict('yes', `On ${named.name}.`)
+    return verdict('yes', `On ${named.name}.`)
   }
-  if (isOpen(spare))
+  if (takesWrites(spare))
     return verdict('possibly', `${spare.name} is open, while ledger and name still say ${named.name}.`)
-  if (isClosed(named)) return verdict('no', `${named.name} is the writer, and it is closed.`)
+  if (takesWrites(named)) return verdict('no', `${named.name} is open, and can't commit.`)
+  if (refusesWrites(named))
+    return verdict('no', `${named.name} is the writer, and it is ${howClosed(named)}.`)
   return withoutWriter(a)
 }
 
 function withoutLedger(a: Assessment): Verdict {
   const missing = a.memory.ledger.text === null && a.memory.ledger.state === 'known'
   const why = missing ? 'there is no ledger yet' : "the ledger can't be used"
-  const [open] = openSides(a)
+  const [open] = writableSides(a)
   if (open !== undefined) return verdict('possibly', `${open.name} is open, and ${why}.`)
   return a.named.answer === null || a.spare.answer === null
     ? verdict('unknown', `Not both of ${pairOf(a)} answer, and ${why}.`)
@@ -93,7 +100,7 @@ function withoutWriter(a: Assessment): Verdict {
 /** Is data at risk? `lagMs`: how far the spare is behind the writer; null if that can't be told. */
 export function atRisk(a: Assessment, lagMs: number | null): Verdict {
   const { named, spare } = a
-  if (openSides(a).length === 2)
+  if (takesWrites(named) && isOpen(spare))
     return verdict('yes', 'Both are open: each may take writes that contradict those of the other.')
   if (a.ledger === null)
     return verdict('unknown', 'Not by waiting. But nobody takes over while there is no ledger to go by.')
@@ -106,7 +113,7 @@ export function atRisk(a: Assessment, lagMs: number | null): Verdict {
       `What only ${spare.name} has is on no other server. It is kept there until ${spare.name} is made anew.`,
     )
   if (named.answer === null) return ifWriterIsLost(a)
-  if (isClosed(named))
+  if (refusesWrites(named))
     return verdict('no', 'As long as it stays closed. Who opens it uncompared accepts what it may have lost.')
   return ifWriterDied(a, lagMs)
 }
@@ -167,7 +174,7 @@ export function beatAgoMs({ named }: Assessment): number | null {
 
 /** Nobody writes heartbeats on the writer, though it could take them. */
 export function unwatched(a: Assessment): boolean {
-  if (a.ledger === null || a.claim.kind !== 'none' || !isOpen(a.named)) return false
+  if (a.ledger === null || a.claim.kind !== 'none' || !takesWrites(a.named)) return false
   if (a.named.answer?.heartbeat === 'no-table') return false
   return (beatAgoMs(a) ?? Number.POSITIVE_INFINITY) > UNWATCHED_MS
 }

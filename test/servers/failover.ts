@@ -71,7 +71,7 @@ export function moreDeaths(family: Family): void {
           expect(subject).toBe('[hotspare] orders: writer moved from alice to bob')
           expect(attributes).toMatchObject({ pair: 'orders', severity: 'critical' })
           for (const words of [
-            'Can anybody write?  Yes, on bob.',
+            'Can anybody write?  Yes. On bob.',
             'Is data at risk?',
             'FENCE UNCONFIRMED',
             'What now?',

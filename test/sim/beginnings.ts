@@ -2,7 +2,7 @@
 import { formatLedger } from '../../lambda/core/ledger.ts'
 import { settledIn } from './explore.ts'
 import { firstLedger } from './healthy.ts'
-import type { SimState } from './state.ts'
+import { NAMES, type SimState } from './state.ts'
 import { Story } from './story.ts'
 
 export const BEGINNINGS: Readonly<Record<string, () => SimState>> = {
@@ -11,6 +11,12 @@ export const BEGINNINGS: Readonly<Record<string, () => SimState>> = {
   'a writer that may lose its last commit in a crash': () =>
     begin((state) => {
       state.servers.alice.durable = false
+    }),
+
+  'servers that boot half closed, and a writer that may lose its last commit': () =>
+    begin((state) => {
+      state.servers.alice.durable = false
+      for (const name of NAMES) state.servers[name].bootsHalfClosed = true
     }),
 
   'a spare that applies slowly': () =>

@@ -7,7 +7,7 @@ import { fingerprint } from './fingerprint.ts'
 import { broken, settledData, unrest } from './musts.ts'
 import type { Between } from './observe.ts'
 import { commit, type Decide, type Event, happen } from './pair.ts'
-import { clone, cutName, EPOCH_MS, NAMES, type Name, type SimState } from './state.ts'
+import { clone, cutName, EPOCH_MS, NAMES, type Name, type SimState, takesWrites } from './state.ts'
 import { Story, tellEvent } from './story.ts'
 
 export interface Limits {
@@ -57,8 +57,7 @@ export function settledIn(story: Story, watches: readonly string[]): SimState {
 export function beatByTime(state: SimState): void {
   for (const name of NAMES) {
     const server = state.servers[name]
-    if (server.status !== 'up' || server.closed || !state.directory.ledger?.includes(`writer=${name} `))
-      continue
+    if (!takesWrites(server) || !state.directory.ledger?.includes(`writer=${name} `)) continue
     server.heartbeat = {
       sequence: 1,
       writtenClockMs: EPOCH_MS + state.now + server.skewMs,
@@ -84,7 +83,7 @@ function* nextEvents(state: SimState, spent: Spent, limits: Limits): Generator<[
     if (pending === null) {
       yield [{ do: 'look', who }, spent]
       // Between the two reads of a look (R12): what the first reading shows is older than what the second does.
-      const writer = NAMES.find((name) => takesWrites(state, name))
+      const writer = NAMES.find((name) => takesWrites(state.servers[name]) && state.known.includes(name))
       if (writer !== undefined && spent.commits < limits.commits)
         yield [
           { do: 'look', who, between: BETWEEN[writer] },
@@ -112,7 +111,7 @@ function* nextEvents(state: SimState, spent: Spent, limits: Limits): Generator<[
     else if (may('lock') && !closed && Object.values(state.invocations).some(({ asked }) => asked !== null))
       yield [{ do: 'lock', server }, fault]
     if (state.servers[server].slow) yield [{ do: 'apply', server }, spent]
-    if (!closed && spent.commits < limits.commits && state.known.includes(server))
+    if (takesWrites(state.servers[server]) && spent.commits < limits.commits && state.known.includes(server))
       yield [
         { do: 'commit', server },
         { ...spent, commits: spent.commits + 1 },
@@ -130,11 +129,6 @@ function* nextEvents(state: SimState, spent: Spent, limits: Limits): Generator<[
 const BETWEEN: Readonly<Record<Name, Between>> = {
   alice: (state) => commit(state, 'alice'),
   bob: (state) => commit(state, 'bob'),
-}
-
-function takesWrites(state: SimState, name: Name): boolean {
-  const { status, closed } = state.servers[name]
-  return status === 'up' && !closed && state.known.includes(name)
 }
 
 function linksOf(state: SimState): [string, string][] {

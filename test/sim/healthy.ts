@@ -68,6 +68,8 @@ function server(name: Name): SimServer {
     lastReceivedMs: 0,
     half: '',
     halfClosed: false,
+    bootsHalfClosed: false,
+    stuck: false,
     obstacles: [],
     receiver: 'on',
     receiverErrno: 0,

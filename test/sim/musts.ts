@@ -9,7 +9,17 @@ import { type Claim, type Ledger, parseLedger } from '../../lambda/core/ledger.t
 import { BEGINNING } from './healthy.ts'
 import type { Event, Happened } from './pair.ts'
 import { type Effect, heldBy } from './server.ts'
-import { ADDRESSES, isCut, NAMES, type Name, otherOf, type SimServer, type SimState, UUIDS } from './state.ts'
+import {
+  ADDRESSES,
+  isCut,
+  NAMES,
+  type Name,
+  otherOf,
+  type SimServer,
+  type SimState,
+  takesWrites,
+  UUIDS,
+} from './state.ts'
 
 export function ledgerOf(state: SimState): Ledger | null {
   const parsed = state.directory.ledger === null ? null : parseLedger(state.directory.ledger)
@@ -62,7 +72,7 @@ function blindly(before: SimState, _after: SimState, { who, late, kind }: Effect
 
 function opened(before: SimState, after: SimState, effect: Effect): string[] {
   const target = effect.server as Name
-  if (!before.servers[target].closed) return []
+  if (takesWrites(before.servers[target])) return []
   const complaints = blindly(before, after, effect)
   const ledger = ledgerOf(before)
   const claim = ledger?.claim ?? null
@@ -270,7 +280,7 @@ function releasedEarly(
   seenOpen: boolean,
   who: string,
 ): string[] {
-  if (seenOpen || !before.servers[named].closed) return []
+  if (seenOpen || takesWrites(before.servers[named])) return []
   const other = before.servers[otherOf(named)]
   const nothingOpened = other.openedBy !== claim.who && other.closed
   if (!claim.touched && claim.intent === 'failover' && nothingOpened) return []
@@ -299,7 +309,7 @@ function ledgerBroken(before: SimState, after: SimState): string[] {
 export function unrest(state: SimState): string {
   const ledger = ledgerOf(state)
   if (ledger === null) return 'no ledger that can be read'
-  const open = NAMES.filter((name) => state.servers[name].status === 'up' && !state.servers[name].closed)
+  const open = NAMES.filter((name) => takesWrites(state.servers[name]))
   if (open.length !== 1) return `${open.length} servers are open`
   if (open[0] !== ledger.writer) return `${open[0]} is open and the ledger names ${ledger.writer}`
   if (ledger.claim !== null) return `a claim of ${ledger.claim.who} stands`

@@ -65,7 +65,7 @@ function seen(state: SimState, view: ServerView, name: Name): Seen {
   const heard = server.status === 'up' && !server.closed && !isCut(state, 'alice', 'bob')
   return {
     answered: view.answer !== null,
-    open: view.answer !== null && !view.answer.closed,
+    open: view.answer !== null && !view.answer.closed && !view.answer.halfClosed,
     sick: view.probes.at(-1)?.outcome === 'sick',
     heard,
   }

@@ -20,6 +20,7 @@ import {
   type Name,
   type SimInvocation,
   type SimState,
+  takesWrites,
   UUIDS,
 } from './state.ts'
 
@@ -147,7 +148,7 @@ export function killInvocation(state: SimState, who: string): void {
 /** An application commits, if that server takes it. */
 export function commit(state: SimState, name: Name, tables: readonly string[] | null = null): void {
   const server = state.servers[name]
-  if (server.status !== 'up' || server.closed || server.halfClosed) return
+  if (!takesWrites(server) || server.stuck) return
   const gtid = `${UUIDS[name]}:${lastOfOrigin(server.executed, UUIDS[name]) + 1}`
   server.executed = union(server.executed, gtid)
   if (tables !== null) state.tables = { ...state.tables, [gtid]: tables }
@@ -280,7 +281,8 @@ function performOnServer(state: SimState, invocation: SimInvocation, step: Serve
     end(step.kind === 'queue-close' ? 'done' : 'unknown', 'no answer')
     return []
   }
-  if (server.status === 'frozen' || how === 'late') {
+  const hangs = server.stuck && step.kind === 'beat'
+  if (server.status === 'frozen' || how === 'late' || hangs) {
     server.flying = [...server.flying, { step, session, who, planned }]
     end(step.kind === 'queue-close' ? 'done' : 'unknown', 'no answer')
     return []

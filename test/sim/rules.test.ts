@@ -199,6 +199,34 @@ describe('found by a story', () => {
     )
   })
 
+  test('X3: the spare is opened beside an old writer that is back short, and closed only by half', () => {
+    const tell = (story: Story) => {
+      set(story, 'alice', { bootsHalfClosed: true }).commit('alice').wait(100)
+      story.and({ do: 'crash', server: 'alice', lose: 1 }).and({ do: 'restart', server: 'alice' }).calm()
+    }
+    shows(/M1: bob was opened/, tell, withRow('failover', 'old-writer-half-closed', null))
+  })
+
+  test('X3: a half closed writer is taken for an open one: nobody can write, for good', () => {
+    const tell = (story: Story) => {
+      set(story, 'alice', { bootsHalfClosed: true }).and({ do: 'crash', server: 'alice' })
+      story.and({ do: 'restart', server: 'alice' }).calm()
+    }
+    const whole = watched()
+    tell(whole)
+    expect(whole.openServers).toEqual(['alice'])
+    const without: Decide = (memory, world, now, tables) => {
+      const { alice } = world.servers
+      if (alice?.answer == null) return decide(memory, world, now, tables)
+      const servers = {
+        ...world.servers,
+        alice: { ...alice, answer: { ...alice.answer, halfClosed: false } },
+      }
+      return decide(memory, { ...world, servers }, now, tables)
+    }
+    expect(() => tell(watched(without))).toThrow(/no rest .* 0 servers are open/)
+  })
+
   test('R12: commits between the two reads of a look are taken for errant', () => {
     const between = (state: Parameters<typeof commit>[0]) => commit(state, 'alice')
     const tell = (story: Story) => {

@@ -17,6 +17,7 @@ import { Story, situationsReached } from './story.ts'
 const NOT_BY_STORY: Readonly<Record<string, string>> = {
   'switchover-in-progress': 'told in switchover.test.ts',
   'reopening-half': 'told in switchover.test.ts',
+  'old-writer-half-closed': 'told in writability.test.ts',
 }
 
 /** A watch that has been at work for a few seconds while applications write. */

@@ -2,7 +2,7 @@
  * What a simulated MySQL server does by itself: replicate, apply, crash, wake, restart, and run a statement.
  *
  * Kept from the real one: a replica drops events of its own origin; a source refuses a replica that has more of its own GTIDs than
- * itself (1236); a restarted server is closed, its threads off, its relay log gone; MariaDB throws the relay log away when a thread is
+ * itself (1236); a restarted server is closed (or half closed, as its options say), its threads off, its relay log gone; MariaDB throws the relay log away when a thread is
  * started while both are stopped (T30); statements that a frozen server was sent run when it wakes, and only their own guards stop
  * them.
  */
@@ -94,7 +94,7 @@ export function applyAll(replica: SimServer): void {
 
 /** A server that took writes does so no longer: from here on the spare's freshness counts. */
 export function noteFailure(state: SimState, server: SimServer): void {
-  if (!server.closed) state.failedMs = { ...state.failedMs, [server.name]: state.now }
+  if (!server.closed && !server.halfClosed) state.failedMs = { ...state.failedMs, [server.name]: state.now }
 }
 
 /** kill -9 or a power cut; without durable settings the last `lose` of its own commits go with it. */
@@ -114,8 +114,8 @@ export function restart(state: SimState, server: SimServer): void {
   Object.assign(server, {
     status: 'up',
     sick: null,
-    closed: true,
-    halfClosed: false,
+    closed: !server.bootsHalfClosed,
+    halfClosed: server.bootsHalfClosed,
     obstacles: [],
     received: '',
     half: '',
@@ -172,8 +172,8 @@ function carryOut(state: SimState, server: SimServer, step: ServerStep, who: str
       return ''
     case 'open':
       if (clockMs(state, server) >= step.untilClockMs) return 'its end has passed'
-      if (server.closed) Object.assign(server, { closed: false, openedBy: who, openedAtMs: state.now })
-      server.halfClosed = false
+      if (server.closed || server.halfClosed)
+        Object.assign(server, { closed: false, halfClosed: false, openedBy: who, openedAtMs: state.now })
       return ''
     case 'kill-others':
       server.sessions = server.sessions.filter(({ id }) => !step.ids.includes(id))
@@ -215,7 +215,8 @@ function carryOut(state: SimState, server: SimServer, step: ServerStep, who: str
       server.events = { ...server.events, scheduler: 'off' }
       return ''
     case 'beat':
-      if (server.closed || clockMs(state, server) >= step.untilClockMs) return 'its own guard'
+      if (server.closed || server.halfClosed || clockMs(state, server) >= step.untilClockMs)
+        return 'its own guard'
       server.heartbeat = {
         sequence: step.sequence,
         writtenClockMs: clockMs(state, server),

@@ -54,6 +54,10 @@ export interface SimServer {
   closed: boolean
   /** read_only without super_read_only: applications can't write. */
   halfClosed: boolean
+  /** It takes what is written and commits nothing: a full disk, a lock, an acknowledgement that nobody gives. */
+  stuck: boolean
+  /** Its options say read_only without super_read_only: so it comes up half closed. */
+  bootsHalfClosed: boolean
   /** Sessions of others that stand in the way; a close that one of them blocks gives up. */
   obstacles: readonly Obstacle[]
   durable: boolean
@@ -168,6 +172,10 @@ export interface SimState {
   /** Who last put a claim to fail over by what it saw itself, and whether the spare could hear the old writer then. */
   proof: { readonly who: string; readonly heard: boolean } | null
 }
+
+/** Applications can commit there. */
+export const takesWrites = ({ status, closed, halfClosed }: SimServer) =>
+  status === 'up' && !closed && !halfClosed
 
 export const cutName = (a: string, b: string) => [a, b].sort().join('~')
 export const isCut = (state: SimState, a: string, b: string) => state.cuts.includes(cutName(a, b))

@@ -6,7 +6,7 @@ import type { PlannedSwitchover } from '../../lambda/core/world.ts'
 import { healthy } from './healthy.ts'
 import { broken, ledgerOf, unrest } from './musts.ts'
 import { commit, type Decide, type Event, type How, happen } from './pair.ts'
-import { invocationOf, type Name, type SimState } from './state.ts'
+import { invocationOf, NAMES, type Name, type SimState, takesWrites } from './state.ts'
 
 export interface Told {
   readonly text: string
@@ -140,9 +140,7 @@ export class Story {
   }
 
   get openServers(): Name[] {
-    return (['alice', 'bob'] as const).filter(
-      (name) => this.state.servers[name].status === 'up' && !this.state.servers[name].closed,
-    )
+    return NAMES.filter((name) => takesWrites(this.state.servers[name]))
   }
 }
 

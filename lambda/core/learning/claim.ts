@@ -5,21 +5,23 @@ import type { ClaimMemory, LedgerMemory, Memory, Move } from '../memory.ts'
 import { caughtUp } from '../spare.ts'
 import type { SwapStep } from '../step.ts'
 import type { World } from '../world.ts'
+import { closednessOf } from '../writability.ts'
 import { currentLedger } from './ledger.ts'
 
 /** The old writer took writes while the claim stood: what the claim proved about the spare then is proven no more. */
 export function learnOpenUnderClaim(before: Memory, ledger: LedgerMemory, world: World): boolean {
   const parsed = ledger.text === null ? null : parseLedger(ledger.text)
   if (parsed === null || typeof parsed === 'string' || parsed.claim === null) return false
-  return before.openUnderClaim || world.servers[parsed.writer]?.answer?.closed === false
+  const answer = world.servers[parsed.writer]?.answer ?? null
+  return before.openUnderClaim || (answer !== null && closednessOf(answer) === 'open')
 }
 
 /** Whoever closed it under a claim wrote that claim first: the ledger is read once more before the closing is judged. */
 export function learnReadSinceClosed(before: Memory, ledger: LedgerMemory, world: World): boolean {
   const parsed = ledger.text === null ? null : parseLedger(ledger.text)
   if (parsed === null || typeof parsed === 'string') return false
-  const answer = world.servers[parsed.writer]?.answer
-  if (answer?.closed !== true) return false
+  const answer = world.servers[parsed.writer]?.answer ?? null
+  if (answer === null || closednessOf(answer) === 'open') return false
   const seenBefore = before.servers[parsed.writer]?.known?.closed === true
   return before.readSinceClosed || (seenBefore && world.directory?.state === 'read')
 }

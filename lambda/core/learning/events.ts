@@ -2,6 +2,7 @@
 import type { EventsMemory, ServerMemory } from '../memory.ts'
 import type { ActResult } from '../step.ts'
 import type { Answer, ServerName } from '../world.ts'
+import { closednessOf } from '../writability.ts'
 
 /** `last` is what became of the step before this look, if it went to this server. */
 export function learnEvents(
@@ -13,7 +14,7 @@ export function learnEvents(
   const stepped = last?.step.kind === 'start-events' || last?.step.kind === 'stop-events'
   const memory = stepped ? { ...before, now: null, steps: before.steps + 1 } : before
   if (answer.events === null) return memory
-  return { ...memory, now: { view: answer.events, open: !answer.closed, readAtMs: now } }
+  return { ...memory, now: { view: answer.events, open: closednessOf(answer) === 'open', readAtMs: now } }
 }
 
 /**

@@ -4,6 +4,7 @@ import type { Known, ServerMemory } from '../memory.ts'
 import type { ActResult } from '../step.ts'
 import { channelMark } from '../witness.ts'
 import type { Answer, ServerView } from '../world.ts'
+import { closednessOf } from '../writability.ts'
 import { learnEvents } from './events.ts'
 
 /** `last` is what became of the step before this look, if it went to this server. */
@@ -56,7 +57,7 @@ export function learnServer(
     startedClockMs: answer.startedClockMs,
     skipsReplicaStart: answer.skipsReplicaStart,
     semiSync: answer.semiSync,
-    closed: answer.closed,
+    closed: closednessOf(answer) !== 'open',
     version: answer.version,
     heartbeat: typeof answer.heartbeat === 'string' ? null : answer.heartbeat,
   }
@@ -94,7 +95,7 @@ function unwritten(
   last: ActResult | null,
   now: number,
 ): ServerMemory['unwritten'] {
-  if (answer?.closed !== false) return null
+  if (answer === null || closednessOf(answer) !== 'open') return null
   if (last?.step.kind === 'beat' && last.outcome === 'refused')
     return { sinceMs: before?.sinceMs ?? now, why: before?.why ?? last.message }
   if (beat?.state === 'failed') return { sinceMs: before?.sinceMs ?? beat.sentAtMs, why: beat.message }

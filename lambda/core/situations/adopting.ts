@@ -2,7 +2,7 @@
  * No ledger yet: adopt the pair if there is no doubt who the writer is; otherwise do nothing and say what settles it. A person may
  * settle it by naming the writer: what is in doubt then is refused by name, and nothing is opened that was not compared.
  */
-import { type Assessment, acts, isClosed, isOpen, type Side, waived } from '../assessment.ts'
+import { type Assessment, acts, isOpen, type Side, waived } from '../assessment.ts'
 import { requestText } from '../by-hand.ts'
 import { digest } from '../digest.ts'
 import { canonical, count, lastOfOrigin, subtract } from '../gtid-set.ts'
@@ -13,9 +13,12 @@ import type { Row } from '../situation.ts'
 import { held } from '../spare.ts'
 import { adopt } from '../steps.ts'
 import type { Answer } from '../world.ts'
+import { closednessOf, refusesWrites, takesWrites } from '../writability.ts'
 
 const noLedger = (a: Assessment) => a.memory.ledger.state === 'known' && a.memory.ledger.text === null
 const bothAnswer = (a: Assessment) => a.named.answer !== null && a.spare.answer !== null
+/** Who may be the writer; of two that are not closed altogether, each may have been written to. */
+const writableSides = (a: Assessment) => [a.named, a.spare].filter(takesWrites)
 const openSides = (a: Assessment) => [a.named, a.spare].filter(isOpen)
 const names = (a: Assessment) => `${a.named.name} and ${a.spare.name}`
 const adoptOf = (a: Assessment, writer: string, force: readonly string[] = []) =>
@@ -53,7 +56,7 @@ export const adopting: readonly Row[] = [
   {
     code: 'no-ledger-none-open',
     severity: 'critical',
-    when: (a) => noLedger(a) && openSides(a).length === 0,
+    when: (a) => noLedger(a) && writableSides(a).length === 0,
     because: (a) =>
       `There is no ledger yet, and neither ${a.named.name} nor ${a.spare.name} is open: nobody can say which one should be.`,
     advice: (a) =>
@@ -75,13 +78,13 @@ export const adopting: readonly Row[] = [
   {
     code: 'no-ledger-record-disagrees',
     severity: 'critical',
-    when: (a) => noLedger(a) && !pointsAt(a, openSides(a)[0]),
+    when: (a) => noLedger(a) && !pointsAt(a, writableSides(a)[0]),
     because: (a) =>
-      `There is no ledger yet; ${openSides(a)[0]?.name} is open, but ${a.policy.record.name} points at ${whereRecordPoints(a)}.`,
+      `There is no ledger yet; ${writableSides(a)[0]?.name} is open, but ${a.policy.record.name} points at ${whereRecordPoints(a)}.`,
     advice: (a) =>
       a.memory.ledger.record?.foreign
         ? `Replace the record by one simple record that points at the open server; Hotspare then adopts the pair.`
-        : `Delete the record, or point ${a.policy.record.name} at the open server; Hotspare then adopts the pair. If nothing writes to ${whereRecordPoints(a)} any more, ${adoptOf(a, openSides(a)[0]?.name ?? '', ['adopt-record-disagrees'])}`,
+        : `Delete the record, or point ${a.policy.record.name} at the open server; Hotspare then adopts the pair. If nothing writes to ${whereRecordPoints(a)} any more, ${adoptOf(a, writableSides(a)[0]?.name ?? '', ['adopt-record-disagrees'])}`,
     afterMs: 1000,
     readsDirectory: true,
     tell: (a) => tell(a, 'not-adopted', 'critical'),
@@ -91,9 +94,9 @@ export const adopting: readonly Row[] = [
     severity: 'info',
     when: noLedger,
     because: (a) =>
-      `${openSides(a)[0]?.name} is the only open server and no record disagrees: it becomes the writer.`,
+      `${writableSides(a)[0]?.name} is the only open server and no record disagrees: it becomes the writer.`,
     step: (a) => {
-      const side = openSides(a)[0]
+      const side = writableSides(a)[0]
       if (side?.answer == null) return null
       return adopt(a, firstLedger(a, side.name, side.answer))
     },
@@ -153,15 +156,15 @@ export const adoptingByRequest: readonly Row[] = [
     severity: 'critical',
     refuses: true,
     when: when(
-      ({ writer, other }, a) => unseen(other) && (isClosed(writer) || !waived(a, 'adopt-other-unseen')),
+      ({ writer, other }, a) => unseen(other) && (refusesWrites(writer) || !waived(a, 'adopt-other-unseen')),
     ),
     because: say(({ writer, other }) =>
-      isClosed(writer)
+      refusesWrites(writer)
         ? `${writer.name} is closed and ${other.name} does not answer${why(other)}: they can't be compared, so ${writer.name} is not opened.`
         : `${writer.name} is open and ${other.name} does not answer${why(other)}: it may be open too, and have taken writes.`,
     ),
     advice: say(({ writer, other }, a) =>
-      isClosed(writer)
+      refusesWrites(writer)
         ? `Bring ${other.name} back. To accept the risk: on ${writer.name}, ${toOpen(writer)}; then ${adoptOf(a, writer.name, ['adopt-other-unseen'])}`
         : `Bring ${other.name} back. It is closed when it returns. If you are sure that nobody writes to it, ${adoptOf(a, writer.name, ['adopt-other-unseen'])}`,
     ),
@@ -201,7 +204,7 @@ export const adoptingByRequest: readonly Row[] = [
     code: 'adopt-short',
     severity: 'critical',
     refuses: true,
-    when: when((pair) => isClosed(pair.writer) && missing(pair) !== ''),
+    when: when((pair) => refusesWrites(pair.writer) && missing(pair) !== ''),
     because: say((pair) => {
       const lacks = missing(pair)
       return `${pair.writer.name} lacks ${count(lacks)} transactions that ${pair.other.name} has (${lacks.slice(0, 200)}): it is not opened.`
@@ -216,7 +219,7 @@ export const adoptingByRequest: readonly Row[] = [
     code: 'adopt-observed',
     severity: 'critical',
     refuses: true,
-    when: when(({ writer }, a) => isClosed(writer) && !acts(a)),
+    when: when(({ writer }, a) => refusesWrites(writer) && !acts(a)),
     because: say(({ writer }) => `${writer.name} is closed, and in observe mode Hotspare opens no server.`),
     advice: say(({ writer }) => `On ${writer.name}: ${toOpen(writer)}; then ask again.`),
   },
@@ -239,7 +242,7 @@ export const adoptingByRequest: readonly Row[] = [
 
 /** Who looks next finishes the opening, should this invocation die. */
 function claimToOpen(a: Assessment, { name, answer }: Side): Ledger['claim'] {
-  if (answer?.closed !== true) return null
+  if (answer == null || closednessOf(answer) === 'open') return null
   const { who } = a.world
   const lengthMs = a.policy.claimMs
   return { who, intent: 'undo', target: name, lengthMs, touched: true, heartbeatClockMs: 0 }
@@ -254,7 +257,7 @@ function newest(a: Assessment): Side {
 
 function firstLedger(a: Assessment, writer: string, answer: Answer): Ledger {
   // What a closed one has received is applied before it is opened, so it is part of what it takes over.
-  const position = canonical(answer.closed ? held(answer) : answer.executed)
+  const position = canonical(closednessOf(answer) === 'open' ? answer.executed : held(answer))
   // A pair that lost its ledger goes on counting: takeover rows of earlier epochs may still be there.
   return {
     revision: 1,

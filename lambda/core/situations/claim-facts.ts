@@ -1,8 +1,9 @@
 /** What the rows under a claim to fail over have to ask again and again. */
-import { type Assessment, applied, isClosed, lostByWriter, type Side } from '../assessment.ts'
+import { type Assessment, applied, lostByWriter, type Side } from '../assessment.ts'
 import { losesRelayLog } from '../spare.ts'
 import * as steps from '../steps.ts'
 import { stoppedSince } from '../witness.ts'
+import { refusesWrites } from '../writability.ts'
 
 export const mine = (a: Assessment) => (a.claim.kind === 'mine' ? a.claim : null)
 export const first = (a: Assessment) => mine(a)?.claim.touched === false
@@ -30,7 +31,7 @@ export const catchingUpMs = (a: Assessment) => a.now - (mine(a)?.ours.catchingUp
  */
 export const betweenLooksMs = (a: Assessment) => Math.min(500, Math.max(20, catchingUpMs(a) / 20))
 /** The old writer answers, closed, without transactions that the target has: the target is the better copy. */
-export const namedShort = (a: Assessment) => isClosed(a.named) && lostByWriter(a) !== ''
+export const namedShort = (a: Assessment) => refusesWrites(a.named) && lostByWriter(a) !== ''
 
 /** It can't be promoted now: it goes on receiving before the claim is given back, so that the next attempt has a witness. */
 export const applierFailed = (a: Assessment) =>

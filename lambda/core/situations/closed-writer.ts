@@ -1,32 +1,33 @@
 /** The named server answers and is closed: a person closed it, or it restarted and is compared, then opened again or given up. */
-import { acts, isClosed, lostByWriter, paused, restartedSinceWriting, unfit } from '../assessment.ts'
+import { acts, lostByWriter, paused, restartedSinceWriting, unfit } from '../assessment.ts'
 import { count } from '../gtid-set.ts'
 import { tell } from '../message.ts'
 import { toOpen } from '../server-words.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
+import { halfClosed, howClosed, refusesWrites } from '../writability.ts'
 
 const seen: readonly Row[] = [
   {
     code: 'writer-closed-unconfirmed',
     severity: 'warning',
     when: (a) =>
-      isClosed(a.named) &&
+      refusesWrites(a.named) &&
       a.named.answer !== null &&
       !restartedSinceWriting(a.named.answer) &&
       !a.memory.readSinceClosed &&
       a.memory.ledger.failure === null,
     because: (a) =>
-      `${a.named.name} is named and closed: the ledger is read again, because a switchover may have just begun.`,
+      `${a.named.name} is named and ${howClosed(a.named)}: the ledger is read again, because a switchover may have just begun.`,
     readsDirectory: true,
     afterMs: 20,
   },
   {
     code: 'writer-closed-by-operator',
     severity: 'critical',
-    when: (a) => isClosed(a.named) && a.named.answer !== null && !restartedSinceWriting(a.named.answer),
+    when: (a) => refusesWrites(a.named) && a.named.answer !== null && !restartedSinceWriting(a.named.answer),
     because: (a) =>
-      `${a.named.name} is named and closed, and has not restarted since it last took a heartbeat: a person closed it.`,
+      `${a.named.name} is named and ${howClosed(a.named)}, and has not restarted since it last took a heartbeat: a person closed it${halfClosed(a.named) ? ' by half' : ''}.`,
     advice: (a) =>
       `Nobody can write. If that was not meant: on ${a.named.name}, ${toOpen(a.named)}. Hotspare changes nothing here.`,
     afterMs: 1000,
@@ -36,9 +37,9 @@ const seen: readonly Row[] = [
   {
     code: 'restarted-writer-alone',
     severity: 'critical',
-    when: (a) => isClosed(a.named) && a.spare.answer === null && a.named.answer?.durable !== true,
+    when: (a) => refusesWrites(a.named) && a.spare.answer === null && a.named.answer?.durable !== true,
     because: (a) =>
-      `${a.named.name} has restarted and is closed; ${a.spare.name} does not answer, and ${a.named.name} is not set to keep every commit through a crash, so whether it lost any can't be told.`,
+      `${a.named.name} has restarted and is ${howClosed(a.named)}; ${a.spare.name} does not answer, and ${a.named.name} is not set to keep every commit through a crash, so whether it lost any can't be told.`,
     advice: (a) =>
       `Bring ${a.spare.name} back so that both can be compared. To accept the risk: on ${a.named.name}, ${toOpen(a.named)}.`,
     afterMs: 1000,
@@ -47,9 +48,9 @@ const seen: readonly Row[] = [
   {
     code: 'restarted-writer-compared',
     severity: 'warning',
-    when: (a) => isClosed(a.named) && a.spare.answer !== null && (a.memory.comparison?.looks ?? 0) < 2,
+    when: (a) => refusesWrites(a.named) && a.spare.answer !== null && (a.memory.comparison?.looks ?? 0) < 2,
     because: (a) =>
-      `${a.named.name} has restarted and is closed: it is compared with ${a.spare.name} before it is opened again.`,
+      `${a.named.name} has restarted and is ${howClosed(a.named)}: it is compared with ${a.spare.name} before it is opened again.`,
     afterMs: 50,
   },
 ]
@@ -59,7 +60,7 @@ const restarted: readonly Row[] = [
     code: 'restarted-writer-short',
     severity: 'critical',
     when: (a) =>
-      isClosed(a.named) &&
+      refusesWrites(a.named) &&
       lostByWriter(a) !== '' &&
       unfit(a) === null &&
       a.policy.failover.mode === 'automatic' &&
@@ -71,7 +72,7 @@ const restarted: readonly Row[] = [
   {
     code: 'restarted-writer-short-refused',
     severity: 'critical',
-    when: (a) => isClosed(a.named) && lostByWriter(a) !== '',
+    when: (a) => refusesWrites(a.named) && lostByWriter(a) !== '',
     because: (a) =>
       `${a.named.name} has restarted without ${count(lostByWriter(a))} transactions that ${a.spare.name} has, and ${a.spare.name} may not take over (${unfit(a) ?? (paused(a) ? 'the pair is paused' : `failover.mode is ${a.policy.failover.mode}`)}). Nobody can write.`,
     advice: (a) =>
@@ -83,7 +84,7 @@ const restarted: readonly Row[] = [
   {
     code: 'restarted-writer',
     severity: 'warning',
-    when: (a) => isClosed(a.named) && acts(a),
+    when: (a) => refusesWrites(a.named) && acts(a),
     because: (a) =>
       a.spare.answer === null
         ? `${a.named.name} has restarted, keeps every commit through a crash, and ${a.spare.name} does not answer: it is opened again.`
@@ -94,8 +95,9 @@ const restarted: readonly Row[] = [
   {
     code: 'writer-closed',
     severity: 'critical',
-    when: (a) => isClosed(a.named),
-    because: (a) => `${a.named.name} has restarted and is closed; in observe mode Hotspare does not open it.`,
+    when: (a) => refusesWrites(a.named),
+    because: (a) =>
+      `${a.named.name} has restarted and is ${howClosed(a.named)}; in observe mode Hotspare does not open it.`,
     advice: (a) => `On ${a.named.name}: ${toOpen(a.named)}.`,
     afterMs: 1000,
     tell: (a) => tell(a, 'writer-closed', 'critical'),

@@ -4,10 +4,11 @@
  * The one thing to understand: a replica marks every event that comes by replication in the same way, enabled or not. Which ones ran can
  * only be told by the server that was the writer: from what it answered while it was, or from its own list when it is back.
  */
-import { type Assessment, acts, isClosed, isOpen } from '../assessment.ts'
+import { type Assessment, acts, isClosed } from '../assessment.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
 import type { EventName } from '../world.ts'
+import { takesWrites } from '../writability.ts'
 
 /** Somebody else's right or lock is in the way then; trying on would only hide what else is wrong. */
 export const EVENT_TRIES = 3
@@ -47,7 +48,7 @@ export const events: readonly Row[] = [
     severity: 'info',
     when: (a) =>
       acts(a) &&
-      isOpen(a.named) &&
+      takesWrites(a.named) &&
       a.named.memory.events.steps < EVENT_TRIES &&
       (toStart(a) || toEnable(a).length > 0),
     because: (a) => {

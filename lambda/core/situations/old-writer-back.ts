@@ -1,15 +1,16 @@
 /** The old writer answers before anything was opened: go back, unless it lost transactions that the target has. */
-import { isClosed, isOpen, spareClean } from '../assessment.ts'
+import { spareClean } from '../assessment.ts'
 import { tell } from '../message.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
+import { halfClosed, refusesWrites, takesWrites } from '../writability.ts'
 import { applying, asked, namedShort, release, undo } from './claim-facts.ts'
 
 export const oldWriterBack: readonly Row[] = [
   {
     code: 'abandoning-threads',
     severity: 'warning',
-    when: (a) => isOpen(a.named) && spareClean(a) && (!asked(a) || !applying(a)),
+    when: (a) => takesWrites(a.named) && spareClean(a) && (!asked(a) || !applying(a)),
     because: (a) =>
       `${a.named.name} is back and open: the failover is given up, ${a.spare.name} replicates again first.`,
     step: (a) => steps.startThreads(a.spare, { applier: true, receiver: true }),
@@ -17,7 +18,7 @@ export const oldWriterBack: readonly Row[] = [
   {
     code: 'abandoning',
     severity: 'warning',
-    when: (a) => isOpen(a.named),
+    when: (a) => takesWrites(a.named),
     because: (a) => `${a.named.name} is back and open, ${a.spare.name} follows it: the claim is released.`,
     step: release,
     tell: (a) => tell(a, 'failover-abandoned', 'warning'),
@@ -25,18 +26,26 @@ export const oldWriterBack: readonly Row[] = [
   {
     code: 'old-writer-compared',
     severity: 'warning',
-    when: (a) => isClosed(a.named) && (a.memory.comparison?.looks ?? 0) < 2,
+    when: (a) => refusesWrites(a.named) && (a.memory.comparison?.looks ?? 0) < 2,
     because: (a) =>
-      `${a.named.name} is back, closed: it is compared with ${a.spare.name} before anything is opened.`,
+      `${a.named.name} is back and takes no writes: it is compared with ${a.spare.name} before anything is opened.`,
     afterMs: 20,
     progress: true,
   },
   {
     code: 'old-writer-whole',
     severity: 'warning',
-    when: (a) => isClosed(a.named) && !namedShort(a),
+    when: (a) => refusesWrites(a.named) && !namedShort(a),
     because: (a) =>
-      `${a.named.name} is back, closed, and lost nothing: it is opened again instead of ${a.spare.name}.`,
+      `${a.named.name} is back, takes no writes, and lost nothing: it is opened again instead of ${a.spare.name}.`,
     step: undo,
+  },
+  {
+    code: 'old-writer-half-closed',
+    severity: 'warning',
+    when: (a) => halfClosed(a.named),
+    because: (a) =>
+      `${a.named.name} is back without transactions that ${a.spare.name} has, and closed only by half: it is closed before ${a.spare.name} is opened.`,
+    step: (a) => steps.close(a.named, true),
   },
 ]

@@ -2,11 +2,12 @@
  * A person has asked for a switchover and no claim of ours stands: is it done already, may it begin, and what stands against it?
  * Everything here happens while writes flow.
  */
-import { type Assessment, duration, isOpen, lostByWriter } from '../assessment.ts'
+import { type Assessment, duration, lostByWriter } from '../assessment.ts'
 import { count } from '../gtid-set.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
 import { claimLengthMs, planned } from '../switchover.ts'
+import { takesWrites } from '../writability.ts'
 import { blind } from './blind.ts'
 import { claimsOfOthers } from './claims-of-others.ts'
 import { events } from './events.ts'
@@ -82,7 +83,7 @@ const done: readonly Row[] = [
   {
     code: 'already-writer',
     severity: 'info',
-    when: (a) => a.ledger?.writer === wanted(a) && isOpen(a.named),
+    when: (a) => a.ledger?.writer === wanted(a) && takesWrites(a.named),
     because: (a) => `${a.named.name} is the writer already; nothing was done.`,
     finish: true,
   },
@@ -91,7 +92,7 @@ const done: readonly Row[] = [
     severity: 'warning',
     when: (a) => a.memory.givenUp !== null && !(a.memory.givenUp.early && mayWait(a)),
     because: (a) =>
-      `${a.memory.givenUp?.because} ${a.named.name} is ${isOpen(a.named) ? 'open and ' : ''}still the writer.`,
+      `${a.memory.givenUp?.because} ${a.named.name} is ${takesWrites(a.named) ? 'open and ' : ''}still the writer.`,
     advice: () => 'Nothing was lost. Remove what stood in the way and send it again.',
     refuses: true,
   },

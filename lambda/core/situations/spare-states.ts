@@ -7,7 +7,6 @@ import {
   duration,
   errantOnSpare,
   isClosed,
-  isOpen,
   lackedBySpare,
   onHold,
   replicationStopped,
@@ -21,16 +20,37 @@ import { STAYS_DOWN } from '../server-words.ts'
 import type { Row } from '../situation.ts'
 import { aheadMs } from '../spare.ts'
 import * as steps from '../steps.ts'
+import { stalledMs, takesWrites, writability } from '../writability.ts'
 
 const namedReceives = (a: Assessment) =>
   a.named.answer?.channel != null && a.named.answer.channel.receiver !== 'off'
 
 export const spareStates: readonly Row[] = [
   {
+    code: 'held-server-cut-off',
+    severity: 'critical',
+    when: (a) => onHold(a) && namedReceives(a) && acts(a),
+    because: (a) =>
+      `${a.spare.name} is held, and ${a.named.name} receives from it: that is stopped, so that its stale writes stay where they are.`,
+    step: (a) => steps.detach(a.named),
+  },
+  {
+    code: 'writer-stalled',
+    severity: 'critical',
+    when: (a) => writability(a, a.named) === 'stalled',
+    because: (a) =>
+      `${a.named.name} answers, but no heartbeat write has been committed for ${duration(stalledMs(a))}: nobody can write.${whyUnwritten(a)}`,
+    advice: (a) =>
+      `Look at ${a.named.name} for a full disk, a global read lock, too many connections, or a semi-sync acknowledgement that nobody gives. Hotspare does not fail over for this: the writer lives.`,
+    afterMs: 200,
+    tell: (a) =>
+      stalledMs(a) > 3 * a.policy.detection.probeTimeoutMs ? tell(a, 'writer-stalled', 'critical') : null,
+  },
+  {
     code: 'recording-takeover',
     severity: 'info',
     when: (a) =>
-      isOpen(a.named) &&
+      takesWrites(a.named) &&
       acts(a) &&
       a.ledger !== null &&
       a.named.answer?.heartbeat !== 'no-table' &&
@@ -51,14 +71,6 @@ export const spareStates: readonly Row[] = [
         ? `${a.named.name} takes writes; ${a.spare.name} answers with error ${a.spare.memory.ailment?.errno} (${a.spare.memory.ailment?.message}).`
         : `${a.named.name} takes writes; ${a.spare.name} does not answer. The pair is unprotected: if ${a.named.name} dies now, nobody takes over.`,
     advice: (a) => `Bring ${a.spare.name} back. It is closed and compared when it returns.`,
-  },
-  {
-    code: 'held-server-cut-off',
-    severity: 'critical',
-    when: (a) => onHold(a) && namedReceives(a) && acts(a),
-    because: (a) =>
-      `${a.spare.name} is held, and ${a.named.name} receives from it: that is stopped, so that its stale writes stay where they are.`,
-    step: (a) => steps.detach(a.named),
   },
   {
     code: 'spare-on-hold',
@@ -89,18 +101,6 @@ export const spareStates: readonly Row[] = [
         : null,
     tell: (a) => tell(a, 'server-held', 'critical'),
     afterMs: 1000,
-  },
-  {
-    code: 'writer-stalled',
-    severity: 'critical',
-    when: (a) => stalledMs(a) > 2 * a.policy.detection.probeTimeoutMs,
-    because: (a) =>
-      `${a.named.name} answers, but no heartbeat write has been committed for ${duration(stalledMs(a))}: nobody can write.${whyUnwritten(a)}`,
-    advice: (a) =>
-      `Look at ${a.named.name} for a full disk, a global read lock, too many connections, or a semi-sync acknowledgement that nobody gives. Hotspare does not fail over for this: the writer lives.`,
-    afterMs: 200,
-    tell: (a) =>
-      stalledMs(a) > 3 * a.policy.detection.probeTimeoutMs ? tell(a, 'writer-stalled', 'critical') : null,
   },
   {
     code: 'not-armed',
@@ -160,7 +160,7 @@ export const spareStates: readonly Row[] = [
   {
     code: 'spare-behind',
     severity: 'warning',
-    when: (a) => unfit(a) !== null && isOpen(a.named),
+    when: (a) => unfit(a) !== null && takesWrites(a.named),
     because: (a) => `${a.named.name} takes writes; ${a.spare.name} could not take over now (${unfit(a)}).`,
     advice: () => 'Automatic failover is armed again as soon as a fresh heartbeat has been applied there.',
   },
@@ -176,7 +176,7 @@ export const spareStates: readonly Row[] = [
   {
     code: 'healthy',
     severity: 'info',
-    when: (a) => isOpen(a.named) && isClosed(a.spare),
+    when: (a) => takesWrites(a.named) && isClosed(a.spare),
     because: (a) =>
       `${a.named.name} takes writes, ${a.spare.name} follows${applied(a.spare) ? '' : ' and is applying'}.`,
   },
@@ -195,14 +195,6 @@ const clocksApartMs = (a: Assessment) => aheadMs(a.named.memory, a.memory, a.pol
 
 function settledClean(a: Assessment): boolean {
   return spareClean(a) && (a.memory.comparison?.looks ?? 0) >= 2
-}
-
-/** For how long no heartbeat write has been committed. */
-function stalledMs(a: Assessment): number {
-  const { unwritten } = a.named.memory
-  if (unwritten !== null) return a.now - unwritten.sinceMs
-  const { beat } = a.named.view
-  return beat?.state === 'pending' ? a.now - beat.sentAtMs : 0
 }
 
 function whyUnwritten(a: Assessment): string {

@@ -30,6 +30,7 @@ import {
   obstacles,
   planned,
 } from '../switchover.ts'
+import { halfClosed, takesWrites } from '../writability.ts'
 import { blindUnderClaim } from './blind.ts'
 import { first, mine, release, undo } from './claim-facts.ts'
 import { EVENT_TRIES } from './events.ts'
@@ -40,8 +41,7 @@ import { namedSilent } from './undo.ts'
 
 /** It is ours from the beginning, a person waits for it, and nothing was closed under it. */
 const beforeClosing = (a: Assessment) =>
-  first(a) && planned(a) !== null && mine(a)?.ours.closing === null && isOpen(a.named)
-const halfClosed = (a: Assessment) => a.named.answer?.halfClosed === true
+  first(a) && planned(a) !== null && mine(a)?.ours.closing === null && takesWrites(a.named)
 const closing = (a: Assessment) => mine(a)?.ours.closing ?? null
 /** How long a failed close is looked into; writers are not kept waiting by it. */
 const BLOCKED_MS = 1000
@@ -71,7 +71,7 @@ const open: readonly Row[] = [
   {
     code: 'switchover-reopening-half',
     severity: 'warning',
-    when: (a) => isOpen(a.named) && halfClosed(a),
+    when: (a) => halfClosed(a.named),
     because: (a) =>
       `${a.named.name} could be closed only by half (read_only without super_read_only): the claim turns to opening it again.`,
     step: undo,
@@ -81,7 +81,7 @@ const open: readonly Row[] = [
     code: 'switchover-close-blocked',
     severity: 'warning',
     when: (a) =>
-      isOpen(a.named) &&
+      takesWrites(a.named) &&
       first(a) &&
       closing(a) !== null &&
       obstacles(a) === null &&
@@ -93,7 +93,7 @@ const open: readonly Row[] = [
   {
     code: 'switchover-close-failed',
     severity: 'warning',
-    when: (a) => isOpen(a.named) && first(a) && closing(a) !== null,
+    when: (a) => takesWrites(a.named) && first(a) && closing(a) !== null,
     because: (a) =>
       `${a.named.name} could not be closed within its limit and is open; no close is left there that could land later. The claim is released. ${inTheWay(a)}`,
     step: release,
@@ -103,7 +103,7 @@ const open: readonly Row[] = [
     code: 'switchover-abandoning-threads',
     severity: 'warning',
     when: (a) =>
-      isOpen(a.named) &&
+      takesWrites(a.named) &&
       !beforeClosing(a) &&
       a.spare.answer !== null &&
       replicationStopped(a.spare) &&
@@ -115,7 +115,7 @@ const open: readonly Row[] = [
   {
     code: 'switchover-abandoning',
     severity: 'warning',
-    when: (a) => isOpen(a.named) && !beforeClosing(a),
+    when: (a) => takesWrites(a.named) && !beforeClosing(a),
     because: (a) =>
       `A switchover to ${a.spare.name} was left half done; ${a.named.name} is open and stays the writer: the claim is released.`,
     step: release,

@@ -9,8 +9,6 @@ import {
   type Assessment,
   duration,
   errantOnSpare,
-  isClosed,
-  isOpen,
   lackedBySpare,
   lostByWriter,
   onHold,
@@ -31,6 +29,7 @@ import {
   planned,
 } from '../switchover.ts'
 import type { Channel } from '../world.ts'
+import { refusesWrites, takesWrites } from '../writability.ts'
 
 export interface Refusal extends Row {
   /** `force` may name it. */
@@ -94,7 +93,7 @@ const ofThePair: readonly Refusal[] = [
       `See the message about ${a.spare.name}: extract what only it has, then reseed or release it.`,
   }),
   refusal('switchover-writer-not-open', passing, {
-    when: (a) => isClosed(a.named) || a.named.answer?.halfClosed === true || gone(a.named),
+    when: (a) => refusesWrites(a.named) || gone(a.named),
     why: (a) =>
       a.named.answer === null
         ? `${a.named.name} does not answer us (${a.named.health})`
@@ -167,7 +166,7 @@ const heartbeatAgeMs = ({ answer }: Side) =>
 const ofTheWriter: readonly Refusal[] = [
   // A commit that waits for disk space must not be killed, and the closing kills: MySQL would end itself (T4).
   refusal('switchover-stalled', waivableAndPassing, {
-    when: (a) => isOpen(a.named) && heartbeatAgeMs(a.named) > HEARTBEAT_AGE_MS_MAX,
+    when: (a) => takesWrites(a.named) && heartbeatAgeMs(a.named) > HEARTBEAT_AGE_MS_MAX,
     why: (a) =>
       `no heartbeat has been committed on ${a.named.name} for ${duration(heartbeatAgeMs(a.named))}: either nobody watches, or ${a.named.name} can't commit`,
     advice: (a) =>

@@ -4,13 +4,14 @@ import { digest } from '../digest.ts'
 import { canonical, contains, lastOfOrigin } from '../gtid-set.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
+import { halfClosed, takesWrites } from '../writability.ts'
 import { first, mine, openedNothing, release, undo } from './claim-facts.ts'
 
 const targetSilent: readonly Row[] = [
   {
     code: 'target-silent-writer-open',
     severity: 'warning',
-    when: (a) => a.spare.answer === null && isOpen(a.named) && openedNothing(a),
+    when: (a) => a.spare.answer === null && takesWrites(a.named) && openedNothing(a),
     because: (a) =>
       `${a.named.name} is open and ${a.spare.name} does not answer; nothing was opened: the claim is released.`,
     step: release,
@@ -31,10 +32,14 @@ export const oldWriterClosing: Row = {
   when: (a) =>
     isOpen(a.spare) &&
     isOpen(a.named) &&
-    first(a) &&
-    (mine(a)?.claim.intent === 'failover' || mine(a)?.ours.opening?.server === a.spare.name),
+    (first(a) || halfClosed(a.named)) &&
+    (halfClosed(a.named) ||
+      mine(a)?.claim.intent === 'failover' ||
+      mine(a)?.ours.opening?.server === a.spare.name),
   because: (a) =>
-    `${a.spare.name} is open and ${a.named.name} has come back open: ${a.named.name} is closed, we go forward.`,
+    halfClosed(a.named)
+      ? `${a.spare.name} is open and ${a.named.name} has come back half closed: it is closed altogether, then the two are compared.`
+      : `${a.spare.name} is open and ${a.named.name} has come back open: ${a.named.name} is closed, we go forward.`,
   step: (a) => steps.close(a.named, true),
 }
 

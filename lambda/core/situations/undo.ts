@@ -18,6 +18,7 @@ import { toOpen } from '../server-words.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
 import { planned } from '../switchover.ts'
+import { halfClosed, howClosed, refusesWrites, takesWrites } from '../writability.ts'
 import { blindUnderClaim } from './blind.ts'
 import { release, wouldLose } from './claim-facts.ts'
 import { openingSettled, sweeping } from './sweeping.ts'
@@ -70,14 +71,14 @@ export const undo: readonly Row[] = [
   {
     code: 'undo-following',
     severity: 'warning',
-    when: (a) => isOpen(a.named) && replicationStopped(a.spare) && mayFollow(a),
+    when: (a) => takesWrites(a.named) && replicationStopped(a.spare) && mayFollow(a),
     because: (a) => `${a.named.name} is open: ${a.spare.name} follows it again.`,
     step: (a) => steps.startThreads(a.spare, { applier: true, receiver: true }),
   },
   {
     code: 'reopening-half',
     severity: 'warning',
-    when: (a) => isOpen(a.named) && a.named.answer?.halfClosed === true,
+    when: (a) => halfClosed(a.named) && !restarted(a),
     because: (a) =>
       `${a.named.name} is half closed: applications can't write there (read_only), privileged sessions can. It is opened again.`,
     step: (a) => steps.open(a, a.named),
@@ -85,7 +86,7 @@ export const undo: readonly Row[] = [
   {
     code: 'undone',
     severity: 'warning',
-    when: (a) => isOpen(a.named),
+    when: (a) => takesWrites(a.named),
     because: (a) => `${a.named.name} is open and stays the writer: the claim is released.`,
     step: release,
     tell: (a) => tell(a, planned(a) === null ? 'writer-reopened' : 'switchover-undone', 'warning'),
@@ -93,7 +94,7 @@ export const undo: readonly Row[] = [
   {
     code: 'undo-writer-short',
     severity: 'critical',
-    when: (a) => isClosed(a.named) && lostByWriter(a) !== '' && isClosed(a.spare) && unfit(a) === null,
+    when: (a) => refusesWrites(a.named) && lostByWriter(a) !== '' && isClosed(a.spare) && unfit(a) === null,
     because: (a) =>
       `${a.named.name} lacks transactions that ${a.spare.name} received from it: the claim turns to a failover.`,
     step: (a) => steps.swap(a, 'claim-short', { claim: steps.claimOf(a, 'failover', a.spare.name, true) }),
@@ -101,7 +102,7 @@ export const undo: readonly Row[] = [
   {
     code: 'undo-writer-short-refused',
     severity: 'critical',
-    when: (a) => isClosed(a.named) && lostByWriter(a) !== '',
+    when: (a) => refusesWrites(a.named) && lostByWriter(a) !== '',
     because: (a) =>
       `${a.named.name} lacks transactions that ${a.spare.name} has, and ${a.spare.name} may not take over (${unfit(a)}). Nobody can write.`,
     advice: () => 'A person has to choose which copy goes on.',
@@ -111,7 +112,7 @@ export const undo: readonly Row[] = [
   {
     code: 'undo-applying',
     severity: 'warning',
-    when: (a) => isClosed(a.named) && !applied(a.named) && !namedApplying(a),
+    when: (a) => refusesWrites(a.named) && !applied(a.named) && !namedApplying(a),
     because: (a) =>
       `${a.named.name} has received transactions that it has not applied: it applies them before it is opened.`,
     // Where that throws the relay log away (T30), the spare is asked for it again.
@@ -120,7 +121,7 @@ export const undo: readonly Row[] = [
   {
     code: 'undo-catching-up',
     severity: 'warning',
-    when: (a) => isClosed(a.named) && !applied(a.named),
+    when: (a) => refusesWrites(a.named) && !applied(a.named),
     because: (a) => `${a.named.name} applies what it had received before it is opened.`,
     afterMs: 50,
     progress: true,
@@ -129,9 +130,9 @@ export const undo: readonly Row[] = [
     code: 'reopening-unproven',
     severity: 'critical',
     when: (a) =>
-      isClosed(a.named) && a.spare.answer === null && a.named.answer?.durable !== true && restarted(a),
+      refusesWrites(a.named) && a.spare.answer === null && a.named.answer?.durable !== true && restarted(a),
     because: (a) =>
-      `${a.named.name} has restarted and is closed, ${a.spare.name} does not answer, and ${a.named.name} is not set to keep every commit through a crash: whether it lost any can't be told.`,
+      `${a.named.name} has restarted and is ${howClosed(a.named)}, ${a.spare.name} does not answer, and ${a.named.name} is not set to keep every commit through a crash: whether it lost any can't be told.`,
     advice: (a) =>
       `Bring ${a.spare.name} back so that both can be compared. To accept the risk: on ${a.named.name}, ${toOpen(a.named)}.`,
     afterMs: 200,
@@ -140,7 +141,7 @@ export const undo: readonly Row[] = [
   {
     code: 'reopening',
     severity: 'warning',
-    when: (a) => isClosed(a.named),
+    when: (a) => refusesWrites(a.named),
     because: (a) => `${a.named.name} has everything that it should have: it is opened again.`,
     step: (a) => steps.open(a, a.named),
   },

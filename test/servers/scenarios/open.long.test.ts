@@ -263,6 +263,40 @@ playScenarios('open', {
     await settlesAs(later, 'healthy')
   },
 
+  'named-writer-restarts-half-closed': async (stage) => {
+    const { alice } = stage.pair
+    const watch = await startWatch(stage)
+    const app = await applicationByName(stage)
+    await eventually('ten rows', () => app.acknowledged.length >= 10)
+    watch.kill()
+    await alice.restart({ read_only: 'ON', super_read_only: 'OFF' })
+    expect(await flagsOf(alice)).toEqual({ read_only: 1, super_read_only: 0 })
+    const before = app.acknowledged.length
+    const later = await startWatch(stage, 'restarted-writer', { name: 'later' })
+    await eventually('the claim is released', () => ledgerOf(stage).claim === null)
+    await eventually('applications write again', () => app.acknowledged.length > before)
+    expect(await flagsOf(alice)).toEqual({ read_only: 0, super_read_only: 0 })
+    expect(ledgerOf(stage)).toMatchObject({ epoch: 1, writer: 'alice' })
+    await alice.query('START REPLICA')
+    await settlesAs(later, 'healthy')
+    await app.stop()
+  },
+
+  'writer-closed-by-half': async (stage) => {
+    const { alice } = stage.pair
+    const watch = await startWatch(stage)
+    await settlesAs(watch, 'healthy')
+    await alice.query('SET GLOBAL read_only = 1')
+    await situation(watch, 'writer-closed-by-operator')
+    const body = await told(stage, 'writer-closed')
+    expect(body).toContain('read_only without super_read_only')
+    expect(body).toMatch(/Can anybody write\? {2}No\. alice is the writer, and it is half closed/)
+    expect(await flagsOf(alice)).toEqual({ read_only: 1, super_read_only: 0 })
+    expect(timesDone('swap', watch)).toBe(1)
+    await alice.open()
+    await settlesAs(watch, 'healthy')
+  },
+
   'named-writer-restarts-short': async (stage) => {
     const { alice, bob } = stage.pair
     const disk = await OldDisk.ofWriter(stage)
@@ -383,6 +417,13 @@ playScenarios('open', {
     expect(await ticksOf(alice, alice)).toBe(ticks)
   },
 })
+
+async function flagsOf(server: Server): Promise<unknown> {
+  const [flags] = await server.query(
+    'SELECT @@global.read_only AS read_only, @@global.super_read_only AS super_read_only',
+  )
+  return flags
+}
 
 async function heartbeatWaits(writer: Server): Promise<boolean> {
   const rows = await writer.query(

@@ -94,6 +94,24 @@ export const open: readonly Scenario[] = [
     cells: BOTH,
   },
   {
+    id: 'named-writer-restarts-half-closed',
+    trap: 'T10',
+    title: 'the writer restarts while nobody watches, with read_only alone in its options: half closed',
+    does: 'compares it and opens it again, under a claim; applications write again',
+    situations: ['restarted-writer', 'reopening', 'undone', 'healthy'],
+    failovers: 0,
+    cells: { mysql: 'tested', mariadb: { cannot: 'it has no super_read_only: it is open or closed' } },
+  },
+  {
+    id: 'writer-closed-by-half',
+    trap: 'T10, M3',
+    title: 'a person sets read_only on the writer, without super_read_only',
+    does: 'raises the alarm with the cause, and changes nothing',
+    situations: ['writer-closed-by-operator', 'healthy'],
+    failovers: 0,
+    cells: { mysql: 'tested', mariadb: { cannot: 'it has no super_read_only: it is open or closed' } },
+  },
+  {
     id: 'named-writer-restarts-short',
     trap: 'T10, T31',
     title:
