@@ -1,5 +1,6 @@
 /** What a person sends to go on where Hotspare stops: the exact request, with the one reason that it waives. */
-import type { Assessment } from './assessment.ts'
+import type { Assessment, Side } from './assessment.ts'
+import { toTakeOver } from './server-words.ts'
 
 const ASK = 'invoke the request function with '
 /** No value in a request has braces. */
@@ -12,7 +13,21 @@ export function requestText(a: Assessment, request: Readonly<Record<string, unkn
 }
 
 export function byHand(a: Assessment, code: string): string {
+  if (a.policy.failover.mode === 'observe') return insteadOfActing(a)
   return `If you are sure that ${a.named.name} stays down, ${requestText(a, { action: 'failover', force: [code] })}`
+}
+
+/** In observe mode nothing is opened, whoever asks: what makes Hotspare do it, and how it is done without. */
+export function insteadOfActing(a: Assessment): string {
+  const { named, spare } = a
+  return `In observe mode Hotspare opens nothing, whoever asks. So that it does: set failover.mode to alert or automatic, deploy, and ask again. By hand, in this order: power ${named.name} off, so that it takes no writes when it comes back; on ${spare.name}: ${toTakeOver(spare)}; then ${toName(a, spare)}`
+}
+
+/** Makes an open server the one that name and ledger mean, by hand. */
+export function toName(a: Assessment, side: Side): string {
+  const { record, servers } = a.policy
+  const adopting = requestText(a, { action: 'adopt', writer: side.name, force: ['adopt-other-unseen'] })
+  return `point ${record.type} ${record.name} at ${servers[side.name]?.address}, delete the TXT record _hotspare.${record.name}, and ${adopting}`
 }
 
 /** The requests that a text tells to send, each with the words before it in its sentence. */

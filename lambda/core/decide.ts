@@ -13,6 +13,7 @@ import { type Assessment, assess, unreadableForMs } from './assessment.ts'
 import { learn } from './learn.ts'
 import type { Memory } from './memory.ts'
 import { compose, type Message, milestones, type Tell, tell } from './message.ts'
+import { mayBeDone } from './observing.ts'
 import type { Row, Situation } from './situation.ts'
 import { adopting } from './situations/adopting.ts'
 import { failover } from './situations/failover.ts'
@@ -172,7 +173,11 @@ function claimEnds(): readonly Row[] {
 const RETAKE_EVERY_MS = 60_000
 
 function stepOf(a: Assessment, row: Row): Step | null {
-  if (planned(a)?.dryRun === true) return null
+  const step = wantedStep(a, row)
+  return mayBeDone(a, step) ? step : null
+}
+
+function wantedStep(a: Assessment, row: Row): Step | null {
   const step = row.step?.(a) ?? null
   // R6: a swap of ours may still land. Once the text has changed again it can't, and servers may be touched.
   if (a.memory.ledger.unsettled && step !== null && step.kind !== 'swap') return swap(a, 'renew', {})
@@ -209,8 +214,9 @@ function answered(a: Assessment, row: Row): boolean {
   if (asksOfLedger(a)) return answersRequest(a, row)
   const missing = a.memory.ledger.state === 'known' && a.ledger === null
   if (missing || unreadableForMs(a) >= PATIENCE_MS) return true
+  if (row.refuses === true) return true
   if (a.claim.kind !== 'none') return false
-  return row.refuses === true || takesWrites(a.named) || (refusesWrites(a.named) && row.step === undefined)
+  return takesWrites(a.named) || (refusesWrites(a.named) && row.step === undefined)
 }
 
 /** A reason that may pass is waited for as long as was asked; what can't even be judged, for a moment. */

@@ -2,7 +2,7 @@
  * Messages for people: what happened, can anybody write, is data at risk, what to do now; plain text for three in the morning.
  * Each event is told once in an invocation; steady conditions are metrics, whose alarms de-duplicate them.
  */
-import { type Assessment, duration } from './assessment.ts'
+import { type Assessment, acts, duration } from './assessment.ts'
 import { members } from './gtid-set.ts'
 import type { Mark } from './memory.ts'
 import type { Risk } from './risk.ts'
@@ -92,6 +92,7 @@ const SUBJECTS: Readonly<Record<string, (a: Assessment) => string>> = {
       ? 'no server lets us in'
       : 'neither server answers',
   'second-server-open': (a) => `${a.spare.name} is open beside the writer`,
+  'claim-stands': () => 'a claim stands that nobody finishes, no failover is possible',
   'writer-closed': (a) => `${loud(a)}${a.named.name} is closed`,
   'writer-restarted': (a) => `${a.named.name} restarted and is opened again`,
   'writer-reopened': (a) => `${a.named.name} is open again, no failover`,
@@ -254,7 +255,7 @@ function held(a: Assessment, situation: Situation): Written {
     (gtid) => `  ${gtid}  ${inspected[gtid]?.join(', ') || '(tables unknown)'}`,
   )
   return {
-    subject: `${a.spare.name} is held, it and ${a.named.name} differ`,
+    subject: `${a.spare.name} ${acts(a) ? 'is held, it' : 'would be held: it'} and ${a.named.name} differ`,
     lines: [
       situation.because,
       '',

@@ -15,6 +15,13 @@ export function toClose(side: Side): string {
   return isMariadb(side) ? 'SET GLOBAL read_only = ON' : 'SET GLOBAL super_read_only = ON'
 }
 
+/** Makes a spare the writer by hand, in this order; what it has received is applied in between. */
+export function toTakeOver(side: Side): string {
+  return isMariadb(side)
+    ? `STOP SLAVE IO_THREAD; wait until SHOW ALL SLAVES STATUS says that it has read all relay log; STOP SLAVE; ${toOpen(side)}`
+    : `STOP REPLICA IO_THREAD; wait until SHOW REPLICA STATUS has all of Retrieved_Gtid_Set in Executed_Gtid_Set; STOP REPLICA; ${toOpen(side)}`
+}
+
 /** So that silence on the channel says something after three seconds. */
 export function toBeatEachSecond(side: Side): string {
   return isMariadb(side)

@@ -219,9 +219,17 @@ export const adoptingByRequest: readonly Row[] = [
     code: 'adopt-observed',
     severity: 'critical',
     refuses: true,
-    when: when(({ writer }, a) => refusesWrites(writer) && !acts(a)),
-    because: say(({ writer }) => `${writer.name} is closed, and in observe mode Hotspare opens no server.`),
-    advice: say(({ writer }) => `On ${writer.name}: ${toOpen(writer)}; then ask again.`),
+    when: when(({ writer }, a) => !acts(a) && (refusesWrites(writer) || !pointsAt(a, writer))),
+    because: say(({ writer }, a) =>
+      refusesWrites(writer)
+        ? `${writer.name} is closed, and in observe mode Hotspare opens no server.`
+        : `${a.policy.record.name} points at ${whereRecordPoints(a)}, and in observe mode Hotspare moves no record.`,
+    ),
+    advice: say(({ writer }, a) =>
+      refusesWrites(writer)
+        ? `On ${writer.name}: ${toOpen(writer)}; then ask again.`
+        : `Point ${a.policy.record.name} at ${a.policy.servers[writer.name]?.address} yourself, or delete it; then ask again.`,
+    ),
   },
   {
     code: 'adopting-by-request',

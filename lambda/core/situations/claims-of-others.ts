@@ -1,7 +1,27 @@
 /** Somebody else holds a claim: while it stands, nobody else touches either server; once it has expired, it is taken over. */
-import { acts, duration } from '../assessment.ts'
+import { type Assessment, acts, duration, isClosed, isOpen } from '../assessment.ts'
+import { insteadOfActing, toName } from '../by-hand.ts'
+import { tell } from '../message.ts'
+import { toClose, toOpen } from '../server-words.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
+import { takesWrites } from '../writability.ts'
+import { release } from './claim-facts.ts'
+
+const holder = ({ claim }: Assessment) =>
+  claim.kind === 'other' ? `${claim.claim.who} (${claim.claim.intent}, to ${claim.claim.target})` : ''
+const leftStanding = (a: Assessment) =>
+  a.claim.kind === 'other' && a.claim.expired && a.policy.failover.mode === 'observe'
+
+/** What a person does instead. With the named server open and the other one closed, the claim goes by itself. */
+function endByHand(a: Assessment): string {
+  const { named, spare } = a
+  if (isOpen(spare))
+    return `By hand: compare the two. To go on with ${spare.name}: see that ${named.name} is off or closed, then ${toName(a, spare)}. To go back to ${named.name}: on ${spare.name}, ${toClose(spare)}; then on ${named.name}, ${toOpen(named)}.`
+  if (named.answer !== null)
+    return `By hand: compare the two. To go on with ${named.name}: on ${named.name}, ${toOpen(named)}; once ${spare.name} is seen closed beside it, the claim goes by itself.`
+  return `By hand: bring ${named.name} back. ${insteadOfActing(a)}`
+}
 
 export const claimsOfOthers: readonly Row[] = [
   {
@@ -22,6 +42,27 @@ export const claimsOfOthers: readonly Row[] = [
             claim: { ...a.claim.claim, who: a.world.who, touched: true, lengthMs: a.policy.claimMs },
           })
         : null,
+  },
+  {
+    code: 'claim-expired-observed',
+    severity: 'warning',
+    when: (a) => leftStanding(a) && takesWrites(a.named) && isClosed(a.spare),
+    because: (a) =>
+      `The claim of ${holder(a)} stood unchanged for its whole length. ${a.named.name} is open and ${a.spare.name} closed, as it was before: it is taken out of the ledger.`,
+    step: release,
+  },
+  {
+    code: 'claim-left-standing',
+    severity: 'critical',
+    when: leftStanding,
+    because: (a) =>
+      `The claim of ${holder(a)} stood unchanged for its whole length, and in observe mode Hotspare neither finishes nor undoes what it began: nobody fails over while it stands.`,
+    advice: (a) =>
+      `So that Hotspare finishes or undoes it: set failover.mode to alert or automatic, and deploy. ${endByHand(a)}`,
+    refuses: true,
+    afterMs: 1000,
+    readsDirectory: true,
+    tell: (a) => tell(a, 'claim-stands', 'critical'),
   },
   {
     code: 'switchover-in-progress',

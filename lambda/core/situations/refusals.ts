@@ -9,7 +9,7 @@ import {
   unfit,
   waived,
 } from '../assessment.ts'
-import { byHand } from '../by-hand.ts'
+import { byHand, insteadOfActing } from '../by-hand.ts'
 import { tell } from '../message.ts'
 import type { Row } from '../situation.ts'
 import { whyShort } from './claim-facts.ts'
@@ -47,17 +47,24 @@ function refusal(code: string, when: (a: Assessment) => boolean, why: (a: Assess
   }
 }
 
+const OBSERVED = 'writer-dead-observed'
+
 function cooling(a: Assessment): boolean {
   if (a.ledger?.how !== 'failover' || a.spare.answer === null) return false
   return a.spare.answer.clockMs - a.ledger.sinceClockMs < a.policy.failover.cooldownMs
 }
 
 export const refusals: readonly Row[] = [
-  refusal(
-    'writer-dead-observed',
-    (a) => a.policy.failover.mode === 'observe',
-    () => 'the configuration says failover.mode = observe',
-  ),
+  {
+    // Never waived: a spare that is opened while nothing may be closed is a second writer as soon as the first one returns.
+    ...refusal(
+      OBSERVED,
+      () => true,
+      () => 'the configuration says failover.mode = observe',
+    ),
+    when: (a) => dead(a) && a.policy.failover.mode === 'observe',
+    advice: (a) => `Bring ${a.named.name} back. ${insteadOfActing(a)}`,
+  },
   refusal(
     'writer-dead-alert',
     (a) => a.policy.failover.mode === 'alert' && a.world.request === null,
@@ -83,5 +90,7 @@ export const refusals: readonly Row[] = [
 /** What `force` may name. */
 export const FORCEABLE: readonly string[] = [
   'no-witness',
-  ...refusals.map(({ code }) => code).filter((code) => code !== 'too-late-in-invocation'),
+  ...refusals
+    .map(({ code }) => code)
+    .filter((code) => code !== 'too-late-in-invocation' && code !== OBSERVED),
 ]

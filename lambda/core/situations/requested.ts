@@ -2,7 +2,7 @@
  * A person has asked for a switchover and no claim of ours stands: is it done already, may it begin, and what stands against it?
  * Everything here happens while writes flow.
  */
-import { type Assessment, duration, lostByWriter } from '../assessment.ts'
+import { type Assessment, acts, duration, lostByWriter } from '../assessment.ts'
 import { count } from '../gtid-set.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
@@ -136,6 +136,7 @@ const beginning: readonly Row[] = [
     because: (a) =>
       `Nothing stands against a switchover from ${a.named.name} to ${a.spare.name}: the right to open ${a.spare.name} is claimed, while ${a.named.name} goes on taking writes.`,
     step: (a) => {
+      if (!acts(a)) return null
       const claim = steps.claimOf(a, 'switchover', a.spare.name, false)
       const change = { claim: { ...claim, lengthMs: claimLengthMs(a.policy) } }
       const record = planned(a)?.lowerTtl === true ? steps.loweredRecord(a) : a.memory.ledger.record

@@ -1,13 +1,17 @@
 /** At most one server is open (must 1): the one that the ledger does not name is closed at sight, or as it wakes. */
 import { type Assessment, acts, isOpen, unreadableForMs } from '../assessment.ts'
+import { toName } from '../by-hand.ts'
 import { tell } from '../message.ts'
 import { toClose } from '../server-words.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
+import { howClosed, takesWrites } from '../writability.ts'
 
 /** Must 4: who made the swap himself may go by it where the ledger can't be read. */
 const movedAndUnreadable = (a: Assessment) =>
   a.memory.moved !== null && a.world.directory?.state === 'unreadable'
+
+const opened = (a: Assessment) => (takesWrites(a.spare) ? 'open' : howClosed(a.spare))
 
 const TOLD_AFTER_MS = 5000
 
@@ -27,13 +31,32 @@ export const secondOpen: readonly Row[] = [
     tell: (a) => (unreadableForMs(a) > TOLD_AFTER_MS ? tell(a, 'second-server-open', 'critical') : null),
   },
   {
+    code: 'unnamed-open-observed',
+    severity: 'critical',
+    when: (a) => isOpen(a.spare) && !acts(a),
+    because: (a) =>
+      `${a.spare.name} is ${opened(a)}, and the ledger names ${a.named.name}. ${
+        a.policy.failover.mode === 'observe'
+          ? 'In observe mode Hotspare closes nothing: each may take writes that contradict those of the other.'
+          : 'A watch closes it; this request only asks.'
+      }`,
+    advice: (a) =>
+      a.policy.failover.mode === 'observe'
+        ? `If ${a.named.name} is the writer: on ${a.spare.name}, ${toClose(a.spare)}. If ${a.spare.name} is: on ${a.named.name}, ${toClose(a.named)}; then ${toName(a, a.spare)}`
+        : '',
+    tell: (a) => (a.policy.failover.mode === 'observe' ? tell(a, 'second-server-open', 'critical') : null),
+    refuses: true,
+    afterMs: 1000,
+    readsDirectory: true,
+  },
+  {
     code: 'unnamed-open',
     severity: 'critical',
-    when: (a) => isOpen(a.spare),
+    when: (a) => isOpen(a.spare) && acts(a),
     because: (a) =>
-      `${a.spare.name} is open, and the ledger names ${a.named.name}: it is closed before it takes more writes.`,
+      `${a.spare.name} is ${opened(a)}, and the ledger names ${a.named.name}: it is closed before it takes more writes.`,
     advice: (a) => `Writes that ${a.spare.name} accepted are compared and listed next.`,
-    step: (a) => (acts(a) ? steps.close(a.spare, true) : null),
+    step: (a) => steps.close(a.spare, true),
     tell: (a) => tell(a, 'second-server-open', 'critical'),
     afterMs: 1000,
   },
@@ -41,6 +64,7 @@ export const secondOpen: readonly Row[] = [
     code: 'queueing-close',
     severity: 'info',
     when: (a) =>
+      acts(a) &&
       a.memory.moved?.from === a.spare.name &&
       !a.memory.moved.closeQueued &&
       a.spare.answer === null &&

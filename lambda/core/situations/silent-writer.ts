@@ -1,5 +1,13 @@
 /** The named server does not answer, the spare does: from the first doubt to the confirmed death, and what stands against a failover. */
-import { confirmedDead, deadButUnheard, duration, mayReconnect, silentForMs, waived } from '../assessment.ts'
+import {
+  acts,
+  confirmedDead,
+  deadButUnheard,
+  duration,
+  mayReconnect,
+  silentForMs,
+  waived,
+} from '../assessment.ts'
 import { byHand } from '../by-hand.ts'
 import { tell } from '../message.ts'
 import { toBeatEachSecond } from '../server-words.ts'
@@ -86,7 +94,7 @@ export const silentWriter: readonly Row[] = [
   {
     code: 'writer-dead',
     severity: 'critical',
-    when: (a) => a.named.answer === null && (confirmedDead(a) || deadButUnheard(a)),
+    when: (a) => acts(a) && a.named.answer === null && (confirmedDead(a) || deadButUnheard(a)),
     because: (a) =>
       `${a.named.name} is dead: ${a.named.memory.refused} refused and ${a.named.memory.silent} silent probes in ${duration(silentForMs(a))}, and ${a.spare.name} ${
         a.witness === 'lost'

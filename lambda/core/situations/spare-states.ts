@@ -94,7 +94,8 @@ export const spareStates: readonly Row[] = [
     code: 'spare-diverged',
     severity: 'critical',
     when: (a) => errantOnSpare(a) !== '' || lackedBySpare(a) !== '',
-    because: (a) => `${divergence(a)}: it is held.`,
+    because: (a) =>
+      `${divergence(a)}: ${acts(a) ? 'it is held' : 'it would be held, and in observe mode is not'}.`,
     step: (a) =>
       acts(a) && a.ledger !== null
         ? steps.swap(a, 'hold', { holds: [...a.ledger.holds, a.spare.name] })
