@@ -91,11 +91,11 @@ class ServerObserver {
 
   async heartbeatWrittenAtMs(): Promise<number | null> {
     const [rows] = await this.#opened.connection.query(
-      'SELECT UNIX_TIMESTAMP(written_at) * 1000 AS at FROM hotspare.heartbeat WHERE pair = ?',
+      "SELECT MAX(UNIX_TIMESTAMP(written_at)) * 1000 AS at FROM hotspare.heartbeat WHERE SUBSTRING_INDEX(pair, '/', 1) = ?",
       [PAIR],
     )
-    const [row] = rows as { at: string }[]
-    return row === undefined ? null : Number(row.at)
+    const [row] = rows as { at: string | null }[]
+    return row?.at == null ? null : Number(row.at)
   }
 
   async countConnections(): Promise<void> {

@@ -6,6 +6,7 @@ import { lostByNamed, takeoverSet, uninspected, withoutOurs } from './compare.ts
 import { count, ofOrigin, subtract } from './gtid-set.ts'
 import { type Claim, type Ledger, parseLedger } from './ledger.ts'
 import type { ClaimMemory, Memory, ServerMemory } from './memory.ts'
+import { alongOneLine } from './one-line.ts'
 import type { Policy } from './policy.ts'
 import { aheadMs, caughtUp, possiblyShort, provenFresh } from './spare.ts'
 import { type Testimony, testimony } from './witness.ts'
@@ -42,7 +43,8 @@ export type ClaimState =
   | { readonly kind: 'other'; readonly claim: Claim; readonly expired: boolean; readonly seenForMs: number }
   | { readonly kind: 'mine'; readonly claim: Claim; readonly ours: ClaimMemory; readonly remainingMs: number }
 
-export function assess(memory: Memory, world: World, now: number): Assessment {
+export function assess(memory: Memory, observed: World, now: number): Assessment {
+  const world = alongOneLine(observed, memory)
   const names = Object.keys(world.policy.servers)
   const parsed = memory.ledger.text === null ? null : parseLedger(memory.ledger.text)
   const ledger = typeof parsed === 'string' ? null : parsed

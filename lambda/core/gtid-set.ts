@@ -7,8 +7,9 @@
  * https://dev.mysql.com/doc/refman/8.4/en/replication-gtids-concepts.html#replication-gtids-concepts-gtid-sets
  * https://mariadb.com/kb/en/gtid/#the-global-transaction-id
  *
- * On MariaDB all servers of a domain draw from one sequence, so not every number below a server's last is one of its own. Within a
- * domain everything comes in order, so that makes no difference to what one server has and another lacks; only `count` minds it.
+ * On MariaDB all servers of a domain draw from one sequence, so not every number below a server's last is one of its own: `count` minds
+ * that. And a server tells of each other one only as far back as its own binary log goes: what is compared was filled up before, along
+ * the one line that the history of a domain is (one-line.ts). The arithmetic here knows nothing of that.
  */
 
 type Interval = readonly [first: number, last: number]

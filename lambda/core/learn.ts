@@ -9,11 +9,13 @@ import { learnAbsent, learnPair, learnTransactions } from './learning/pair.ts'
 import { learnServer } from './learning/server.ts'
 import { learnTimeline } from './learning/timeline.ts'
 import type { Memory, ServerMemory } from './memory.ts'
+import { alongOneLine } from './one-line.ts'
 import { assessRisk } from './risk.ts'
 import type { ActResult } from './step.ts'
 import type { ServerName, World } from './world.ts'
 
-export function learn(before: Memory, world: World, now: number): Memory {
+export function learn(before: Memory, observed: World, now: number): Memory {
+  const world = alongOneLine(observed, before)
   const ledger = learnLedger(before.ledger, world, now)
   const landed = landedSwap(before.ledger, ledger)
   const servers = Object.fromEntries(

@@ -5,7 +5,15 @@
 import type { Policy } from './policy.ts'
 import type { Risk } from './risk.ts'
 import type { SwapStep } from './step.ts'
-import type { EventsView, HeartbeatRow, Obstacle, SemiSync, ServerName, WriterRecord } from './world.ts'
+import type {
+  EventsView,
+  HeartbeatRow,
+  Numbering,
+  Obstacle,
+  SemiSync,
+  ServerName,
+  WriterRecord,
+} from './world.ts'
 
 export interface Memory {
   readonly startedAtMs: number
@@ -100,6 +108,7 @@ export interface Known {
   readonly session: number
   readonly uuid: string
   readonly executed: string
+  readonly numbering: Numbering | null
   readonly count: number
   readonly readAtMs: number
   readonly startedClockMs: number

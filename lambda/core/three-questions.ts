@@ -10,6 +10,7 @@ import {
   lackedBySpare,
   onHold,
   paused,
+  type Side,
   type Unfitness,
   unfit,
 } from './assessment.ts'
@@ -194,7 +195,25 @@ export function warningsOf(a: Assessment): string[] {
     const end = until === 0 ? 'until it is resumed' : `until ${new Date(until).toISOString()}`
     warnings.push(`The pair is paused ${end}: no failover or switchover begins.`)
   }
+  for (const side of [a.named, a.spare]) warnings.push(...numberingWarnings(side))
   return warnings
+}
+
+/** MariaDB: what lets a lost heartbeat, or an order that nobody keeps, come between the two. */
+function numberingWarnings({ name, answer }: Side): string[] {
+  const numbering = answer?.numbering ?? null
+  if (numbering === null) return []
+  const apart = numbering.oursApart
+    ? []
+    : [
+        `On ${name} Hotspare's account lacks BINLOG REPLAY: a heartbeat that is lost in a crash of ${name} will stop replication both ways (error 1950). There, out of the binary log: GRANT BINLOG REPLAY ON *.* TO its account (docs/setup.md).`,
+      ]
+  const ordered = numbering.inOrder
+    ? []
+    : [
+        `gtid_strict_mode is off on ${name}: what is applied out of order goes unnoticed, and a server that was made anew is held for what it seems to lack. There: SET GLOBAL gtid_strict_mode = ON, and in its configuration file.`,
+      ]
+  return [...apart, ...ordered]
 }
 
 /** What do I do? The requests that may be the answer. */

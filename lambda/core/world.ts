@@ -137,8 +137,10 @@ export interface Answer {
   readonly closed: boolean
   /** read_only is on and super_read_only is not: applications can't write, and privileged sessions still can. */
   readonly halfClosed: boolean
-  /** GTID set of everything committed here. */
+  /** GTID set of everything committed here; without what Hotspare numbers apart. */
   readonly executed: string
+  /** How this server numbers what is written on it; null on MySQL, where each server has numbers of its own. */
+  readonly numbering: Numbering | null
   /** How it receives from the other server; null if replication isn't configured. */
   readonly channel: Channel | null
   /** The pair's heartbeat row; 'no-row' if the table has none for this pair, 'no-table' if it can't be read. */
@@ -162,6 +164,14 @@ export interface Answer {
   readonly absent: string
   /** What stands in the way of a switchover here; null if the look was not asked for it, or couldn't find out. */
   readonly obstacles: readonly Obstacle[] | null
+}
+
+/** MariaDB: all servers of a domain draw from one row of numbers. */
+export interface Numbering {
+  /** In strict mode: what is logged later in a domain has the higher number, whoever wrote it. */
+  readonly inOrder: boolean
+  /** Hotspare's own writes have a domain of this server's own, so one that is lost leaves its number to nobody (X31). */
+  readonly oursApart: boolean
 }
 
 /** A session that would block the closing of its server, lose its work by it, or keep replicated transactions waiting. */

@@ -101,6 +101,7 @@ describe('what a failover may cost', () => {
     session: 1,
     uuid: A,
     executed,
+    numbering: null,
     count,
     readAtMs: 9000,
     startedClockMs: 0,

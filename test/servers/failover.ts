@@ -205,7 +205,7 @@ export function moreDeaths(family: Family): void {
       })
 
       it('M5, T35: a heartbeat of ours does not', async () => {
-        const heartbeat = `UPDATE hotspare.heartbeat SET sequence = sequence + 1 WHERE pair = 'orders'`
+        const heartbeat = `UPDATE hotspare.heartbeat SET sequence = sequence + 1 WHERE pair = 'orders/alice'`
         await returnsWith(heartbeat, async (stage, watch) => {
           await situation(watch, 'spare-stopped')
           expect(ledgerOf(stage).holds).toEqual([])
@@ -268,7 +268,7 @@ export function withoutEventRights(family: Family): void {
       expect(ledgerOf(stage)).toMatchObject({ epoch: 2, writer: 'bob', claim: null })
       const beats = async () => {
         const [row] = await stage.pair.bob.query<{ sequence: number }>(
-          'SELECT sequence FROM hotspare.heartbeat',
+          'SELECT MAX(sequence) AS sequence FROM hotspare.heartbeat',
         )
         return Number(row?.sequence)
       }

@@ -432,7 +432,7 @@ export function linkSuite(family: Family): void {
     const words = { untilClockMs: clockMs + 60_000, watchSinceClockMs: 0 }
     await pair.alice.session(async (root) => {
       await root.query('BEGIN')
-      await root.query("UPDATE hotspare.heartbeat SET sequence = 0 WHERE pair = 'orders'")
+      await root.query("UPDATE hotspare.heartbeat SET sequence = 0 WHERE pair = 'orders/alice'")
       expect((await perform(link, 'beat', { sequence: 11, ...words }, 400)).outcome).toBe('done')
       expect((await look(link)).beat).toMatchObject({ sequence: 11, state: 'pending' })
       const second = await perform(link, 'beat', { sequence: 12, ...words }, 400)

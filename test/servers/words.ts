@@ -10,6 +10,7 @@ import type { DatabaseServer as Server } from '../../lab/database/database-serve
 import type { Family } from '../../lab/database/family.ts'
 import type { Pair } from '../../lab/database/pair.ts'
 import { replicationOf } from '../../lab/database/replication.ts'
+import { isOurDomain } from '../../lambda/adapters/mysql/own-domain.ts'
 import { eventually } from './on-stage.ts'
 
 export type { DatabaseServer as Server } from '../../lab/database/database-server.ts'
@@ -24,11 +25,14 @@ export async function hasReceivedAll(replica: Server, source: Server): Promise<b
   return reading[0] === end.File ? reading[1] >= Number(end.Position) : reading[0] > end.File
 }
 
-/** Everything that a server has committed, in the core's notation. */
+/** Everything that a server has committed, in the core's notation; without what Hotspare numbers apart. */
 export async function executedSet(server: Server): Promise<string> {
   const executed = await server.executed()
   if (server.family === 'mysql') return executed
-  const sets = executed.split(',').map((gtid) => gtid.replace(/^(\d+-\d+)-(\d+)$/, '$1:1-$2'))
+  const sets = executed
+    .split(',')
+    .filter((gtid) => !isOurDomain(Number(gtid.split('-')[0])))
+    .map((gtid) => gtid.replace(/^(\d+-\d+)-(\d+)$/, '$1:1-$2'))
   return sets.sort().join(',')
 }
 

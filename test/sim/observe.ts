@@ -153,6 +153,7 @@ function facts(
     closed: server.closed,
     halfClosed: server.halfClosed && !server.closed,
     executed: server.executed,
+    numbering: null,
     channel: {
       receiver: server.receiver,
       receiverErrno: server.receiverErrno,

@@ -11,8 +11,9 @@
  * The statements that make the schema. They can be run again at any time, on the open server only: replication carries
  * them to the other one.
  *
- * `heartbeat` is the write probe and the freshness of the spare: `written_at` is the writer's own UTC clock, `watch` names the
- * invocation that is watching and `watch_since` when that began, by the function's UTC clock. `takeover` keeps the full
+ * `heartbeat` is the write probe and the freshness of the spare, one row for each server that has been the writer, `pair/server`:
+ * `written_at` is that server's own UTC clock, `watch` names the invocation that is watching and `watch_since` when that began, by
+ * the function's UTC clock. `takeover` keeps the full
  * GTID set at which each writer took over, because it does not fit into the ledger.
  */
 export function hotspareSchema(): string[] {
@@ -137,6 +138,9 @@ function mariadbGrants(account: string): string[] {
     `GRANT REPLICATION MASTER ADMIN ON *.* TO ${account}`,
     // KILL of other accounts' sessions, administrators' too, and of the applier's threads.
     `GRANT CONNECTION ADMIN ON *.* TO ${account}`,
+    // SET SESSION gtid_domain_id: heartbeats are numbered apart, for each server by itself. There is nothing finer; with it comes the
+    // BINLOG statement, which writes rows without asking for rights on their tables.
+    `GRANT BINLOG REPLAY ON *.* TO ${account}`,
     // Heartbeats and takeover records; nothing is ever deleted.
     `GRANT SELECT, INSERT, UPDATE ON hotspare.* TO ${account}`,
   ]

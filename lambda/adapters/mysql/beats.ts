@@ -10,13 +10,16 @@ import type { Beat } from '../../core/world.ts'
 import { sessionSettings } from './control.ts'
 import { settledWithin } from './deadline.ts'
 import { failureOf, serverErrno } from './errors.ts'
+import { prepareWriting } from './own-domain.ts'
 import type { Session } from './session.ts'
 import type { Sessions } from './sessions.ts'
-import { insertHeartbeat, sqlClock, updateHeartbeat } from './statements.ts'
+import { heartbeatKey, insertHeartbeat, sqlClock, updateHeartbeat } from './statements.ts'
 
 export interface BeatsOptions {
   readonly sessions: Sessions
   readonly pair: string
+  /** The server's name in the configuration. */
+  readonly server: string
   readonly who: string
   readonly monotonicNow: () => number
   /**
@@ -102,7 +105,8 @@ export class Beats {
 
   async #open(): Promise<void> {
     const session = await this.#options.sessions.open('beat')
-    await session.queryWithin(settingsTimeoutMs, sessionSettings(lockWaitSeconds))
+    const ask = (statement: string) => session.queryWithin(settingsTimeoutMs, statement)
+    await prepareWriting(ask, sessionSettings(lockWaitSeconds))
     if (session.closed) return
     this.#session = session
     session.onClosed(() => {
@@ -112,12 +116,13 @@ export class Beats {
 
   /** True if a row was written. Both statements carry the same guards, so a row that another just made is no danger. */
   async #write(session: Session, step: BeatStep): Promise<boolean> {
-    const { pair, who } = this.#options
+    const { pair, server, who } = this.#options
+    const key = heartbeatKey(pair, server)
     const until = sqlClock(step.untilClockMs)
     const since = sqlClock(step.watchSinceClockMs)
-    const updated = await session.query(updateHeartbeat, [step.sequence, who, since, pair, until])
+    const updated = await session.query(updateHeartbeat, [step.sequence, who, since, key, until])
     if (updated.matchedRows > 0) return true
-    const inserted = await session.query(insertHeartbeat, [pair, step.sequence, who, since, until, pair])
+    const inserted = await session.query(insertHeartbeat, [key, step.sequence, who, since, until, key])
     return inserted.matchedRows > 0
   }
 

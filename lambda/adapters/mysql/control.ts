@@ -6,6 +6,7 @@
  */
 import { numberOf, textOf } from './columns.ts'
 import { type Dialect, decidingVariables, dialectFor } from './dialect.ts'
+import { prepareWriting } from './own-domain.ts'
 import type { Session } from './session.ts'
 
 export interface ServerProfile {
@@ -31,13 +32,16 @@ export function sessionSettings(lockWaitSeconds: number): string {
 
 /** Prepares a fresh session for looks and steps, in one request. Rejects with the server's error. */
 export async function profileOf(session: Session): Promise<ServerProfile> {
-  const { replies, error } = await session.batch([
-    { sql: sessionSettings(1) },
-    { sql: 'SHOW GLOBAL VARIABLES WHERE Variable_name IN (?)', values: [decidingVariables] },
-    { sql: `SHOW GLOBAL STATUS LIKE 'Uptime'` },
-    { sql: 'SELECT VERSION() AS version, UNIX_TIMESTAMP(UTC_TIMESTAMP()) AS clock' },
-  ])
-  if (error !== null) throw error
+  const { replies } = await prepareWriting(async (settings) => {
+    const answered = await session.batch([
+      { sql: settings },
+      { sql: 'SHOW GLOBAL VARIABLES WHERE Variable_name IN (?)', values: [decidingVariables] },
+      { sql: `SHOW GLOBAL STATUS LIKE 'Uptime'` },
+      { sql: 'SELECT VERSION() AS version, UNIX_TIMESTAMP(UTC_TIMESTAMP()) AS clock' },
+    ])
+    if (answered.error !== null) throw answered.error
+    return answered
+  }, sessionSettings(1))
   const [, known, [uptime] = [], [row] = []] = replies.map(({ rows }) => rows)
   const variables = new Set(known?.map((each) => textOf(each, 'Variable_name').toLowerCase()))
   if (row === undefined || uptime === undefined) throw new Error('the server told neither version nor uptime')

@@ -10,6 +10,7 @@ import { numberOf, textOf, withoutBlanks } from './columns.ts'
 import type { ChannelPart, Dialect } from './dialect.ts'
 import { withoutGtids } from './errors.ts'
 import { mariadbObstacles } from './obstacles-mariadb.ts'
+import { isOurDomain, numberingGlobals, numberingOf } from './own-domain.ts'
 import type { Row } from './session.ts'
 
 export function mariadbDialect(variables: ReadonlySet<string>): Dialect {
@@ -21,6 +22,7 @@ export function mariadbDialect(variables: ReadonlySet<string>): Dialect {
     close: 'SET GLOBAL read_only = 1',
     executedExpression: executed,
     setOf: setOfState,
+    numberingOf,
     globals: globals(variables),
     showReplication: 'SHOW ALL SLAVES STATUS',
     channelNameColumn: 'Connection_name',
@@ -60,6 +62,7 @@ function globals(variables: ReadonlySet<string>): string[] {
     // Each channel says for itself whether it goes by them.
     '0 AS without_gtids',
     'TRUNCATE(UNIX_TIMESTAMP(UTC_TIMESTAMP(6)) * 1000, 0) AS clock_ms',
+    ...numberingGlobals,
     '@@global.read_only AS closed',
     '0 AS half_closed',
     '@@global.sync_binlog = 1 AND @@global.innodb_flush_log_at_trx_commit = 1 AS durable',
@@ -78,13 +81,15 @@ function status(name: string): string {
 
 function channelOf(replication: Row, facts: Row): ChannelPart {
   if (textOf(replication, 'Using_Gtid') === 'No') throw withoutGtids('MASTER_USE_GTID is no')
-  const received = setOfState(textOf(replication, 'Gtid_IO_Pos'))
+  const received = textOf(replication, 'Gtid_IO_Pos')
+  // Whatever is read and not applied may be a heartbeat of ours, too.
+  const appliedAll = contains(wholeSetOf(textOf(facts, 'executed')), wholeSetOf(received))
   const readAll =
     textOf(replication, 'Master_Log_File') === textOf(replication, 'Relay_Master_Log_File') &&
     numberOf(replication, 'Read_Master_Log_Pos') <= numberOf(replication, 'Exec_Master_Log_Pos')
   return {
-    received,
-    queueing: !readAll && contains(setOfState(textOf(facts, 'executed')), received) ? 'half' : '',
+    received: setOfState(received),
+    queueing: !readAll && appliedAll ? 'half' : '',
     applying: [],
     heartbeatsReceived: numberOf(replication, 'Slave_received_heartbeats'),
     heartbeatPeriodMs: Math.round(numberOf(replication, 'Slave_heartbeat_period') * 1000),
@@ -97,10 +102,15 @@ const waitingAppliers = `SELECT ID AS id FROM information_schema.PROCESSLIST
   WHERE COMMAND IN ('Slave_SQL', 'Slave_worker') AND STATE LIKE '%waiting for more updates%'`
 
 /**
- * A list of each origin's last transaction, such as `0-1-100,0-2-150`, as the set of everything up to them. An origin may be named
- * twice; its later one counts.
+ * A list of each origin's last transaction, such as `0-1-100,0-2-150`, as the set of everything up to them, without what Hotspare numbers
+ * apart. An origin may be named twice; its later one counts.
  */
 export function setOfState(state: string): string {
+  const gtids = withoutBlanks(state).split(',')
+  return wholeSetOf(gtids.filter((gtid) => !isOurDomain(Number(gtid.split('-')[0]))).join(','))
+}
+
+function wholeSetOf(state: string): string {
   const lasts = new Map<string, number>()
   for (const gtid of withoutBlanks(state).split(',')) {
     if (gtid === '') continue

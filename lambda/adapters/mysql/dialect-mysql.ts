@@ -16,6 +16,7 @@ export function mysqlDialect(version: number, variables: ReadonlySet<string>): D
     closedExpression: mysqlClosed,
     executedExpression: '@@global.gtid_executed',
     setOf: withoutBlanks,
+    numberingOf: () => null,
     close: 'SET GLOBAL super_read_only = 1',
     globals: [...mysqlGlobals(variables), ...semiSyncGlobals(semiSync)],
     showReplication: `SHOW ${replica} STATUS`,

@@ -3,7 +3,7 @@
  *
  * The one thing to understand: only this file and the two dialects beside it know versions; everything else asks the dialect.
  */
-import type { Channel } from '../../core/world.ts'
+import type { Channel, Numbering } from '../../core/world.ts'
 import { mariadbDialect } from './dialect-mariadb.ts'
 import { mysqlDialect } from './dialect-mysql.ts'
 import type { Row } from './session.ts'
@@ -22,6 +22,8 @@ export interface Dialect {
   readonly executedExpression: string
   /** The same as a set in the core's notation. */
   readonly setOf: (words: string) => string
+  /** How the server numbers what is written on it, by its `globals`; null where each server has numbers of its own. */
+  readonly numberingOf: (globals: Row) => Numbering | null
   /** One row for each channel. */
   readonly showReplication: string
   /** The column of it that names the channel. */

@@ -107,7 +107,7 @@ class MysqlLink implements ServerLink {
 
   constructor(options: MysqlLinkOptions) {
     this.#options = options
-    const { monotonicNow, probeTimeoutMs, pair, who } = options
+    const { monotonicNow, probeTimeoutMs, pair, name: server, who } = options
     const sessions = new Sessions({
       ...options,
       endpoint: { host: options.host, port: options.port, tls: options.tls },
@@ -121,7 +121,7 @@ class MysqlLink implements ServerLink {
     })
     this.#guard = new Guard({ sessions, onClosed: (byPeer) => this.#socketClosed(byPeer) })
     const giveUp = (id: number) => this.#killIfLocked(id)
-    this.#beats = new Beats({ sessions, pair, who, monotonicNow, giveUp })
+    this.#beats = new Beats({ sessions, pair, server, who, monotonicNow, giveUp })
     this.#arrivals = new Arrivals({ monotonicNow, read: () => this.#readArrivals() })
   }
 

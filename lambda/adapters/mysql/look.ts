@@ -14,6 +14,7 @@ import { eventsOf, eventsQueries } from './events.ts'
 import { obstaclesOf, obstaclesQuery } from './obstacles.ts'
 import { ourAccount } from './our-account.ts'
 import type { Row, Session, Statement } from './session.ts'
+import { newestHeartbeat } from './statements.ts'
 
 export interface Reading {
   readonly session: Session
@@ -56,7 +57,7 @@ export async function readFacts(reading: Reading): Promise<Facts> {
     { sql: dialect.showReplication },
     { sql: dialect.channelFacts },
     { sql: sessionsQuery(dialect) },
-    { sql: tablesQuery, values: [reading.pair], maySkip: (errno) => unreadableTable.has(errno) },
+    { sql: tablesQuery, values: [reading.pair, reading.pair], maySkip: (errno) => unreadableTable.has(errno) },
     ...(reading.events ? eventsQueries.map(optional) : []),
     ...(obstaclesFromMs === null ? [] : [optional(obstaclesQuery(dialect, obstaclesFromMs))]),
   ])
@@ -90,6 +91,7 @@ export async function readFacts(reading: Reading): Promise<Facts> {
       closed: flagOf(globals, 'closed'),
       halfClosed: flagOf(globals, 'half_closed'),
       executed: dialect.setOf(textOf(facts, 'executed')),
+      numbering: dialect.numberingOf(globals),
       channel:
         replication === null
           ? null
@@ -168,7 +170,7 @@ interface Tables {
 const tablesQuery = `SELECT h.pair AS beating, h.sequence, TRUNCATE(UNIX_TIMESTAMP(h.written_at) * 1000, 0) AS written_ms, h.watch,
     TRUNCATE(UNIX_TIMESTAMP(h.watch_since) * 1000, 0) AS watch_since_ms, t.epoch, t.gtid_set
   FROM (SELECT ? AS pair) AS wanted
-  LEFT JOIN hotspare.heartbeat AS h ON h.pair = wanted.pair
+  LEFT JOIN hotspare.heartbeat AS h ON h.pair = ${newestHeartbeat}
   LEFT JOIN hotspare.takeover AS t ON t.pair = wanted.pair
     AND t.epoch = (SELECT MAX(epoch) FROM hotspare.takeover AS newest WHERE newest.pair = wanted.pair)`
 

@@ -15,11 +15,23 @@ export function openStatement(untilClockMs: number): string {
   return `SET GLOBAL read_only = IF(UTC_TIMESTAMP(6) < '${sqlClock(untilClockMs)}', 0, @@global.read_only)`
 }
 
-/** Parameters: sequence, watch, watch since, pair, until. */
+/**
+ * The row that a server writes its heartbeats into: each has one of its own, so that no two servers ever change the same (a heartbeat that
+ * was lost in a crash comes back later). What was written before there was one for each stands under the pair's name alone.
+ */
+export function heartbeatKey(pair: string, server: string): string {
+  return `${pair}/${server}`
+}
+
+/** The key of a pair's newest heartbeat row, whoever wrote it. Parameter: pair. */
+export const newestHeartbeat = `(SELECT pair FROM hotspare.heartbeat WHERE SUBSTRING_INDEX(pair, '/', 1) = ?
+    ORDER BY sequence DESC, written_at DESC LIMIT 1)`
+
+/** Parameters: sequence, watch, watch since, key, until. */
 export const updateHeartbeat = `UPDATE hotspare.heartbeat SET sequence = ?, written_at = UTC_TIMESTAMP(6), watch = ?, watch_since = ?
   WHERE pair = ? AND @@global.read_only = 0 AND UTC_TIMESTAMP(6) < ?`
 
-/** The first heartbeat of a pair. Parameters: pair, sequence, watch, watch since, until, pair. */
+/** A server's first heartbeat. Parameters: key, sequence, watch, watch since, until, key. */
 export const insertHeartbeat = `INSERT INTO hotspare.heartbeat (pair, sequence, written_at, watch, watch_since)
   SELECT ?, ?, UTC_TIMESTAMP(6), ?, ? FROM (SELECT 1) AS one
   WHERE @@global.read_only = 0 AND UTC_TIMESTAMP(6) < ? AND NOT EXISTS (SELECT 1 FROM hotspare.heartbeat WHERE pair = ?)`

@@ -52,6 +52,7 @@ export function learnServer(
     session: answer.session,
     uuid: answer.uuid,
     executed: answer.executed,
+    numbering: answer.numbering,
     count: count(answer.executed),
     readAtMs: answer.readAtMs,
     startedClockMs: answer.startedClockMs,

@@ -7,7 +7,9 @@ import { sessionsOver } from './crowd.ts'
 /** Two more are committed and reach bob, who counts as whole and up to date then, for whoever begins to watch. */
 export async function heartbeatsGoOn(stage: Stage): Promise<void> {
   const newest = async () => {
-    const [row] = await stage.pair.bob.query<{ sequence: number }>('SELECT sequence FROM hotspare.heartbeat')
+    const [row] = await stage.pair.bob.query<{ sequence: number }>(
+      'SELECT MAX(sequence) AS sequence FROM hotspare.heartbeat',
+    )
     return Number(row?.sequence ?? 0)
   }
   const before = await newest()

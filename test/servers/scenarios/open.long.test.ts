@@ -437,7 +437,9 @@ const LOSSLESS = 'every commit that an application was told of is here'
 /** So many of our heartbeats have been committed from now on: as many looks were made. */
 async function heartbeats(writer: Server, count: number): Promise<void> {
   const sequence = async () => {
-    const [row] = await writer.query<{ sequence: number }>('SELECT sequence FROM hotspare.heartbeat')
+    const [row] = await writer.query<{ sequence: number }>(
+      'SELECT MAX(sequence) AS sequence FROM hotspare.heartbeat',
+    )
     return Number(row?.sequence)
   }
   const first = await sequence()

@@ -53,9 +53,9 @@ async function heartbeatSinceItsStart({ pair: { bob } }: Stage): Promise<void> {
   await eventually('a heartbeat since its start', async () => {
     const [uptime] = await bob.query<{ Value: string }>(`SHOW GLOBAL STATUS LIKE 'Uptime'`)
     const [beat] = await bob.query<{ age: number }>(
-      'SELECT TIMESTAMPDIFF(SECOND, written_at, UTC_TIMESTAMP()) AS age FROM hotspare.heartbeat',
+      'SELECT TIMESTAMPDIFF(SECOND, MAX(written_at), UTC_TIMESTAMP()) AS age FROM hotspare.heartbeat',
     )
-    return beat !== undefined && Number(uptime?.Value) - Number(beat.age) > 3
+    return beat?.age != null && Number(uptime?.Value) - Number(beat.age) > 3
   })
 }
 

@@ -236,7 +236,9 @@ playScenarios('time', {
     const next = await startWatch(stage, null, { name: 'next' })
     await situation(next, 'healthy')
     await eventually('it is the one that writes heartbeats', async () => {
-      const [row] = await stage.pair.alice.query<{ watch: string }>('SELECT watch FROM hotspare.heartbeat')
+      const [row] = await stage.pair.alice.query<{ watch: string }>(
+        'SELECT watch FROM hotspare.heartbeat ORDER BY sequence DESC LIMIT 1',
+      )
       return row?.watch === looks(next)[0]?.who
     })
     await stage.pair.alice.kill()
