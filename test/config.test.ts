@@ -263,6 +263,18 @@ const mistakes: Readonly<Record<string, Mistake>> = {
     },
     expected(`${pairPath}.servers.bob.address`, '"10.0.1.10"', '"alice" has the same'),
   ],
+  'names that are too long for a row together': [
+    (pair, content) => {
+      const { bob } = pair.servers
+      pair.servers = { ['a'.repeat(32)]: pair.servers.alice, bob }
+      content.pairs = { ['o'.repeat(32)]: pair }
+    },
+    expected(
+      `pairs.${'o'.repeat(32)}.servers.${'a'.repeat(32)}`,
+      `"${'a'.repeat(32)}"`,
+      'both together have at most 63 characters',
+    ),
+  ],
   'a name where the record holds an IPv4 address': [
     (pair) => {
       pair.servers.alice.host = 'db1.example.com'

@@ -19,6 +19,7 @@ export function relationProblems(content: unknown): Problem[] {
         ...tlsProblems(pair, path),
         ...addressProblems(pair, path),
         ...detectionProblems(pair, path),
+        ...nameProblems(pairName, pair, path),
       ]
     }),
     ...sharingProblems(pairs),
@@ -103,6 +104,19 @@ function detectionProblems(pair: unknown, path: string): Problem[] {
   if (Number(freshnessMs) >= leastMs) return []
   const mend = `give at least ${leastMs} (probeIntervalMs + probeTimeoutMs), or a healthy spare never counts as fresh`
   return [{ path: `${path}.detection.freshnessMs`, value: String(freshnessMs), mend }]
+}
+
+/** The key of a server's heartbeat row is `pair/server`, in a column of 64 characters. */
+const NAMES_TOGETHER_MAX = 63
+
+function nameProblems(pairName: string, pair: unknown, path: string): Problem[] {
+  const tooLong = Object.keys(objectAt(pair, 'servers')).filter(
+    // One that is too long by itself has been told so.
+    (name) =>
+      name.length <= 32 && pairName.length <= 32 && pairName.length + name.length > NAMES_TOGETHER_MAX,
+  )
+  const mend = `give the pair or the server a shorter name: both together have at most ${NAMES_TOGETHER_MAX} characters`
+  return tooLong.map((name) => ({ path: `${path}.servers.${name}`, value: showValue([], name), mend }))
 }
 
 /** Two pairs that share a writer name or a server would close each other's writers. */

@@ -81,6 +81,30 @@ test("MariaDB's list of last transactions is the set of everything up to them", 
   expect(() => setOfState('aaaa:1-5')).toThrow(/MariaDB/)
 })
 
+test('X31: what Hotspare numbers apart is in no set that is compared', () => {
+  expect(setOfState('0-1-100,3000000001-1-7,3999999999-2-9')).toBe('0-1:1-100')
+  expect(setOfState('2999999999-1-7,4000000000-1-8')).toBe('2999999999-1:1-7,4000000000-1:1-8')
+  const { channelOf, numberingOf } = dialectFor('10.11.6-MariaDB', new Set())
+  const status = {
+    ...{ Using_Gtid: 'Slave_Pos', Gtid_IO_Pos: '0-1-5,3000000001-1-8' },
+    ...{ Master_Log_File: 'bin.000001', Relay_Master_Log_File: 'bin.000001' },
+    ...{ Read_Master_Log_Pos: 900, Exec_Master_Log_Pos: 800 },
+    ...{ Slave_received_heartbeats: 3, Slave_heartbeat_period: 1, Master_Server_Id: 1 },
+  }
+  // A heartbeat that is received and not applied yet is no half transaction.
+  const behind = { executed: '0-1-5,3000000001-1-7' }
+  expect(channelOf(status, behind)).toMatchObject({ received: '0-1:1-5', queueing: '' })
+  const all = { executed: '0-1-5,3000000001-1-8' }
+  expect(channelOf(status, all)).toMatchObject({ received: '0-1:1-5', queueing: 'half' })
+  const globals = { in_order: 1, usual_domain: 0, our_domain: 3_000_000_001 }
+  expect(numberingOf(globals)).toEqual({ inOrder: true, oursApart: true })
+  expect(numberingOf({ ...globals, our_domain: 0 })).toMatchObject({ oursApart: false })
+  expect(() => numberingOf({ ...globals, usual_domain: 3_000_000_001 })).toThrow(
+    /its gtid_domain_id is 3000000001, .* does nothing here/,
+  )
+  expect(dialectFor('9.7.4', new Set()).numberingOf({})).toBeNull()
+})
+
 test('T33: on MariaDB, more read than applied while all that is complete is applied: half a transaction', () => {
   const { channelOf } = dialectFor('10.11.6-MariaDB', new Set())
   const status = {

@@ -5,6 +5,7 @@ import type { Ledger } from '../../lambda/core/ledger.ts'
 import { formatLedger } from '../../lambda/core/ledger.ts'
 import { type Overview, overview } from '../../lambda/core/overview.ts'
 import type { Policy } from '../../lambda/core/policy.ts'
+import type { Numbering, ServerView, World } from '../../lambda/core/world.ts'
 import { firstLedger, POLICY } from '../sim/healthy.ts'
 import { observe } from '../sim/observe.ts'
 import { clone, invocationOf, type SimState, UUIDS } from '../sim/state.ts'
@@ -89,6 +90,30 @@ describe('the writer takes writes', () => {
     expect(seen).toMatchObject({ ok: false, ledger: { pause: { until: null } } })
     expect(seen.warnings.join()).toMatch(/paused until it is resumed/)
     expect(seen.whatToDo.next).toMatchObject([{ request: { action: 'resume', pair: 'orders' } }])
+  })
+
+  test('X31: MariaDB, a right or an option is missing that keeps the numbers apart: armed, and told with what to type', () => {
+    const story = watched()
+    const { memory, offsetMs } = invocationOf(story.state, 'w1')
+    const seen = observe(clone(story.state), 'w1')
+    const numbered = (name: 'alice' | 'bob', numbering: Numbering): ServerView => {
+      const view = seen.servers[name] as ServerView
+      return { ...view, answer: view.answer && { ...view.answer, numbering } }
+    }
+    const world: World = {
+      ...seen,
+      servers: {
+        alice: numbered('alice', { inOrder: true, oursApart: false }),
+        bob: numbered('bob', { inOrder: false, oursApart: true }),
+      },
+    }
+    const now = story.state.now + offsetMs
+    const shown = overview(decide(memory, world, now), world, now)
+    expect(shown).toMatchObject({ ok: false, situation: 'healthy', writable: { answer: 'yes' } })
+    expect(shown.warnings).toEqual([
+      expect.stringMatching(/^On alice .* lacks BINLOG REPLAY.* GRANT BINLOG REPLAY ON \*\.\* TO/),
+      expect.stringMatching(/^gtid_strict_mode is off on bob.* SET GLOBAL gtid_strict_mode = ON/),
+    ])
   })
 
   test('held: what only it has is named as at risk, with the request that releases it', () => {

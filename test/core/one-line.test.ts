@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { setOfState } from '../../lambda/adapters/mysql/dialect-mariadb.ts'
 import { assess, errantOnSpare, lackedBySpare, spareClean } from '../../lambda/core/assessment.ts'
+import { decide } from '../../lambda/core/decide.ts'
 import { members, ofOrigin, subtract } from '../../lambda/core/gtid-set.ts'
 import { learn } from '../../lambda/core/learn.ts'
 import { formatLedger } from '../../lambda/core/ledger.ts'
@@ -234,6 +235,24 @@ describe('X32: what follows from it', () => {
     const { spare, memory } = judged({ ...before, servers }, failing(known))
     if (spare.answer === null) throw new Error('bob answers')
     expect(assessRisk(memory, 'alice', spare.answer, POLICY).missing).toBe('')
+  })
+})
+
+/** What a person is answered who asks for the release of bob. */
+function released(world: World): string {
+  const holding = (memory: Memory): Memory => {
+    const text = formatLedger(firstLedger({ holds: ['bob'] }))
+    return { ...memory, ledger: { ...memory.ledger, text } }
+  }
+  const request = { action: 'release', server: 'bob', force: [] } as const
+  const asked = { ...world, request, directory: null }
+  return decide(holding(remembered(world)), asked, 3000).situation.code
+}
+
+describe('X32: release', () => {
+  test('of a server that was made anew passes; of one that still lacks its own does not', () => {
+    expect(released(lookedAt('0-2-40,0-3-10,0-1-200', '0-1-200'))).toBe('releasing')
+    expect(released(lookedAt('0-2-40,0-3-10,0-1-200', '0-2-38,0-1-200'))).toBe('release-differs')
   })
 })
 

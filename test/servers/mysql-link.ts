@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { removeFolder, temporaryFolder } from '../../lab/cleanup.ts'
+import { accountInSql } from '../../lab/database/accounts.ts'
 import { createAuthority } from '../../lab/database/certificates.ts'
 import type { OpenConnection } from '../../lab/database/connection.ts'
 import type { DatabaseServer } from '../../lab/database/database-server.ts'
@@ -450,6 +451,78 @@ export function linkSuite(family: Family): void {
     expect((await answerOf(link)).heartbeat).toMatchObject({ sequence: 13 })
     expect((await answerOf(link)).others).toEqual([])
   })
+
+  test('X31: each server has a heartbeat row of its own; the newest counts, be it one from before there were such', async () => {
+    const noRows = 'DELETE FROM hotspare.heartbeat'
+    await pair.alice.query(noRows)
+    const row = (key: string, sequence: number) =>
+      pair.alice.query(
+        `REPLACE INTO hotspare.heartbeat VALUES ('${key}', ${sequence}, UTC_TIMESTAMP(6), 'before', UTC_TIMESTAMP(3))`,
+      )
+    await row('orders', 100)
+    await row('orders-too/alice', 999)
+    const link = linkTo(pair.alice)
+    const before = await answerOf(link)
+    expect(before.heartbeat).toMatchObject({ sequence: 100, watch: 'before' })
+    expect(await sendBeat(link, 101, {})).toMatchObject({ state: 'committed' })
+    expect(await sendBeat(link, 102, {})).toMatchObject({ state: 'committed' })
+    const { executed, heartbeat } = await answerOf(link)
+    expect(heartbeat).toMatchObject({ sequence: 102, watch: 'w1' })
+    if (family === 'mariadb') expect(executed).toBe(before.executed)
+    expect(await pair.alice.query('SELECT pair, sequence FROM hotspare.heartbeat ORDER BY sequence')).toEqual(
+      [
+        { pair: 'orders', sequence: 100 },
+        { pair: 'orders/alice', sequence: 102 },
+        { pair: 'orders-too/alice', sequence: 999 },
+      ],
+    )
+    await pair.waitUntilCaughtUp(pair.bob)
+    expect((await answerOf(linkTo(pair.bob))).heartbeat).toMatchObject({ sequence: 102 })
+    // An older Hotspare is put back: it goes on in its own row.
+    await row('orders', 103)
+    expect((await answerOf(link)).heartbeat).toMatchObject({ sequence: 103, watch: 'before' })
+    await pair.alice.query(noRows)
+  })
+
+  if (family === 'mariadb') {
+    const replay = (verb: 'GRANT' | 'REVOKE') =>
+      pair.alice.session(async (root) => {
+        await root.query('SET SESSION sql_log_bin = 0')
+        const to = verb === 'GRANT' ? 'TO' : 'FROM'
+        await root.query(`${verb} BINLOG REPLAY ON *.* ${to} ${accountInSql(pair.hotspare)}`)
+      })
+
+    test('X31: without the right to number apart heartbeats go on in the usual domain, and it is told', async () => {
+      const usual = async () =>
+        (await pair.alice.executed()).split(',').filter((gtid) => gtid.startsWith('0-'))
+      const before = await usual()
+      const link = linkTo(pair.alice)
+      expect((await answerOf(link)).numbering).toEqual({ inOrder: true, oursApart: true })
+      expect(await sendBeat(link, 20, {})).toMatchObject({ state: 'committed' })
+      expect(await usual()).toEqual(before)
+      await replay('REVOKE')
+      try {
+        const without = linkTo(pair.alice, { who: 'w2' })
+        expect((await answerOf(without)).numbering).toEqual({ inOrder: true, oursApart: false })
+        expect(await sendBeat(without, 21, {})).toMatchObject({ state: 'committed' })
+        expect(await usual()).not.toEqual(before)
+      } finally {
+        await replay('GRANT')
+      }
+      await pair.alice.query('DELETE FROM hotspare.heartbeat')
+    })
+
+    test('X31: a server whose own transactions would pass for ours is refused by name', async () => {
+      await pair.alice.query('SET GLOBAL gtid_domain_id = 3000000005')
+      try {
+        const link = linkTo(pair.alice)
+        const [probe] = (await probesUntil(link, 2)).filter(({ outcome }) => outcome === 'sick')
+        expect(probe?.message).toContain('its gtid_domain_id is 3000000005')
+      } finally {
+        await pair.alice.query('SET GLOBAL gtid_domain_id = 0')
+      }
+    })
+  }
 
   test('kill -9 closes the guard and tells within milliseconds; the next probes are refused', async () => {
     const link = linkTo(pair.alice)

@@ -153,7 +153,7 @@ function facts(
     closed: server.closed,
     halfClosed: server.halfClosed && !server.closed,
     executed: server.executed,
-    numbering: null,
+    numbering: server.family === 'mariadb' ? { inOrder: true, oursApart: true } : null,
     channel: {
       receiver: server.receiver,
       receiverErrno: server.receiverErrno,
