@@ -23,26 +23,28 @@ export function lostHeartbeats(): void {
   it(
     'X31, M5: a tail of heartbeats alone: clean; START REPLICA on both, as we say, and both go on',
     async () => {
-      await onStage(options, async (stage) => {
-        const { alice, bob } = stage.pair
-        const watch = await startWatch(stage)
-        await dieWithTail(stage, watch)
-        await situation(watch, 'spare-stopped')
-        expect(ledgerOf(stage).holds).toEqual([])
-        const said = await stage.aws.sns.waitForMessage(
-          ({ attributes }) => attributes.event === 'old-writer-returned',
-          5000,
-        )
-        expect(said.message).toContain('START REPLICA on alice')
-        await alice.query('START REPLICA')
-        await stage.pair.waitUntilCaughtUp(alice)
-        await bob.query('START REPLICA')
-        await expectBothFollow(stage)
-        expect(looks(watch).at(-1)?.situation).toBe('healthy')
-      })
+      await onStage(options, tailOfHeartbeats)
     },
     TIMEOUT_MS,
   )
+}
+
+export async function tailOfHeartbeats(stage: Stage): Promise<void> {
+  const { alice, bob } = stage.pair
+  const watch = await startWatch(stage)
+  await dieWithTail(stage, watch)
+  await situation(watch, 'spare-stopped')
+  expect(ledgerOf(stage).holds).toEqual([])
+  const said = await stage.aws.sns.waitForMessage(
+    ({ attributes }) => attributes.event === 'old-writer-returned',
+    5000,
+  )
+  expect(said.message).toContain('START REPLICA on alice')
+  await alice.query('START REPLICA')
+  await stage.pair.waitUntilCaughtUp(alice)
+  await bob.query('START REPLICA')
+  await expectBothFollow(stage)
+  expect(looks(watch).at(-1)?.situation).toBe('healthy')
 }
 
 export function lostRowsAndRebuilt(): void {

@@ -57,7 +57,11 @@ export async function readFacts(reading: Reading): Promise<Facts> {
     { sql: dialect.showReplication },
     { sql: dialect.channelFacts },
     { sql: sessionsQuery(dialect) },
-    { sql: tablesQuery, values: [reading.pair, reading.pair], maySkip: (errno) => unreadableTable.has(errno) },
+    {
+      sql: tablesQuery,
+      values: [reading.pair, reading.pair],
+      maySkip: (errno) => unreadableTable.has(errno),
+    },
     ...(reading.events ? eventsQueries.map(optional) : []),
     ...(obstaclesFromMs === null ? [] : [optional(obstaclesQuery(dialect, obstaclesFromMs))]),
   ])

@@ -4,6 +4,7 @@ import { removeFolder, temporaryFolder } from '../../../lab/cleanup.ts'
 import { createAuthority } from '../../../lab/database/certificates.ts'
 import type { OpenConnection } from '../../../lab/database/connection.ts'
 import type { Stage } from '../../../lab/stage.ts'
+import { tailOfHeartbeats } from '../lost-tail.ts'
 import { eventually, ledgerOf, looks, situation, startWatch } from '../on-stage.ts'
 import { endSessions, replicationOf, type Server, useCertificate } from '../words.ts'
 import { playScenarios } from './play.ts'
@@ -96,6 +97,8 @@ const crash = (stage: Stage) => stage.pair.alice.kill()
 const freeze = (stage: Stage) => stage.pair.alice.freeze()
 
 playScenarios('network', {
+  'writer-dies-with-lost-heartbeats': tailOfHeartbeats,
+
   'writer-host-black-holed': async (stage) => {
     const { alice, bob } = stage.pair
     const watch = await startWatch(stage)

@@ -34,6 +34,15 @@ export const network: readonly Scenario[] = [
     cells: BOTH,
   },
   {
+    id: 'writer-dies-with-lost-heartbeats',
+    trap: 'T35, M5',
+    title: 'the writer dies while its last heartbeats have not reached the spare, and comes back',
+    does: 'fails over, does not hold the old writer for them; started as it says, both follow each other, and go on (on MariaDB heartbeats are numbered apart)',
+    situations: ['writer-dead', 'opening', 'spare-stopped', 'healthy'],
+    failovers: 1,
+    cells: BOTH,
+  },
+  {
     id: 'function-cut-off-from-writer',
     trap: 'T8, M4',
     title: 'only the function is cut off from the writer',
