@@ -1,9 +1,10 @@
 /** Links that are cut, slow, or refused for a reason that the other side gives, on real servers. */
-import { expect } from 'vitest'
+import { setTimeout as pause } from 'node:timers/promises'
+import { expect, onTestFinished } from 'vitest'
 import { removeFolder, temporaryFolder } from '../../../lab/cleanup.ts'
 import { createAuthority } from '../../../lab/database/certificates.ts'
 import type { OpenConnection } from '../../../lab/database/connection.ts'
-import type { Stage } from '../../../lab/stage.ts'
+import { PAIR, type Stage } from '../../../lab/stage.ts'
 import { tailOfHeartbeats } from '../lost-tail.ts'
 import { eventually, ledgerOf, looks, situation, startWatch } from '../on-stage.ts'
 import { endSessions, replicationOf, type Server, useCertificate } from '../words.ts'
@@ -63,10 +64,43 @@ async function brokenThenCutOff(
 }
 
 /** Every answer of both servers takes this long on its way to the function and back, logins too. */
-async function farAway(stage: Stage, roundTripMs: number, die: (stage: Stage) => unknown): Promise<void> {
-  const { alice, bob } = stage.pair
+async function farAway(stage: Stage, roundTripMs: number, die: Death): Promise<void> {
   const { functionToAlice, functionToBob } = linksOf(stage)
   for (const link of [functionToAlice, functionToBob]) link.delay(roundTripMs / 2)
+  await wellUntilItDies(stage, die)
+}
+
+/** Overloaded: both servers get a fifteenth of the time only, until the writer is killed. */
+async function sluggish(stage: Stage): Promise<void> {
+  const { alice, servers } = stage.pair
+  let loaded = true
+  const load = (async () => {
+    while (loaded) {
+      for (const server of servers) server.freeze()
+      await pause(STOPS_MS)
+      for (const server of servers) server.wake()
+      await pause(RUNS_MS)
+    }
+  })()
+  const end = () => {
+    loaded = false
+    return load
+  }
+  onTestFinished(end)
+  await wellUntilItDies(stage, async () => {
+    await end()
+    await alice.kill()
+  })
+}
+
+const RUNS_MS = 10
+const STOPS_MS = 140
+
+type Death = (stage: Stage) => unknown
+
+/** A watch over a pair that is well but slow sees and tells what it would see nearby, and fails over when the writer dies. */
+async function wellUntilItDies(stage: Stage, die: Death): Promise<void> {
+  const { alice, bob } = stage.pair
   const watch = await startWatch(stage)
   const app = await applicationByName(stage)
   const first = await sequenceOf(alice)
@@ -74,12 +108,20 @@ async function farAway(stage: Stage, roundTripMs: number, die: (stage: Stage) =>
   const seen = looks(watch).map(({ situation: code }) => code)
   expect(new Set(seen.slice(seen.indexOf('healthy')))).toEqual(new Set(['healthy']))
   expect(stage.aws.sns.messages.map(({ attributes }) => attributes.event)).toEqual(['adopted'])
-  for (const server of [alice, bob]) expect(await ourSessionsOn(server)).toBeLessThanOrEqual(4)
+  for (const server of [alice, bob]) expect(await ourSessionsOn(server)).toBeLessThanOrEqual(SESSIONS_MAX)
+  const request = stage.watcher({ handler: 'request', name: 'request' })
+  expect((await request.invoke({ action: 'status', pair: PAIR })).result).toMatchObject({
+    situation: 'healthy',
+    servers: { alice: { state: 'open' }, bob: { state: 'closed' } },
+  })
   await die(stage)
   await failedOver(stage, 40_000)
   await app.stop()
   expect(await missingOn(bob, app.acknowledged)).toEqual([])
 }
+
+/** Looks, guard, heartbeats, and one that is being opened or closed. */
+const SESSIONS_MAX = 4
 
 const sequenceOf = async (server: Server): Promise<number> => {
   const [row] = await server.query<{ sequence: number }>('SELECT sequence FROM hotspare.heartbeat')
@@ -93,8 +135,8 @@ const ourSessionsOn = async (server: Server): Promise<number> => {
   return Number(row?.sessions ?? 0)
 }
 
-const crash = (stage: Stage) => stage.pair.alice.kill()
-const freeze = (stage: Stage) => stage.pair.alice.freeze()
+const crash: Death = ({ pair }) => pair.alice.kill()
+const freeze: Death = ({ pair }) => pair.alice.freeze()
 
 playScenarios('network', {
   'writer-dies-with-lost-heartbeats': tailOfHeartbeats,
@@ -236,4 +278,5 @@ playScenarios('network', {
   'far-away-40-freeze': (stage) => farAway(stage, 40, freeze),
   'far-away-150-crash': (stage) => farAway(stage, 150, crash),
   'far-away-150-freeze': (stage) => farAway(stage, 150, freeze),
+  'sluggish-servers': sluggish,
 })

@@ -106,4 +106,13 @@ export const network: readonly Scenario[] = [
     cells: BOTH,
   },
   ...[5, 40, 150].flatMap((roundTripMs) => [farAway(roundTripMs, 'crash'), farAway(roundTripMs, 'freeze')]),
+  {
+    id: 'sluggish-servers',
+    trap: 'X1',
+    title: 'both servers are overloaded and run a fifteenth of the time, then the writer is killed',
+    does: 'the same as at rest: heartbeats flow, nothing is told, and it fails over; nothing is lost',
+    situations: ['healthy', 'writer-dead', 'opening', 'moving'],
+    failovers: 1,
+    cells: BOTH,
+  },
 ]
