@@ -129,6 +129,13 @@ export function linkSuite(family: Family): void {
     return found
   }
 
+  /** A server that was just told to freeze may still answer once. Starts no probe. */
+  function untilSilent(link: ServerLink): Promise<unknown> {
+    return waitFor('silence', async () => {
+      return (await look(link, { waitMs: 50, probeEveryMs: 10_000 })).answer === null
+    })
+  }
+
   /** Looks again and again, waiting for nothing itself. */
   async function untilAnswered(link: ServerLink, changes: Partial<ServerLookRequest>) {
     let view = await look(link, changes)
@@ -571,7 +578,7 @@ export function linkSuite(family: Family): void {
     const link = linkTo(pair.alice)
     const before = await answerOf(link)
     pair.alice.freeze()
-    expect((await look(link, { waitMs: 50, probeEveryMs: 10_000 })).answer).toBeNull()
+    await untilSilent(link)
     const wokenAtMs = now()
     pair.alice.wake()
     const late = await untilAnswered(link, { waitMs: 0, probeEveryMs: 10_000 })
@@ -586,7 +593,7 @@ export function linkSuite(family: Family): void {
     const link = linkTo(pair.alice, { probeTimeoutMs: 300 })
     const { session } = await answerOf(link)
     pair.alice.freeze()
-    expect((await look(link, { waitMs: 50, probeEveryMs: 10_000 })).answer).toBeNull()
+    await untilSilent(link)
     const steppedAtMs = now()
     pair.alice.wake()
     const request = { probeEveryMs: 10_000, events: false, transactions: null, obstaclesFromMs: null }
@@ -594,7 +601,7 @@ export function linkSuite(family: Family): void {
     expect(view.answer).toMatchObject({ session })
     expect(view.answer?.readAtMs).toBeGreaterThanOrEqual(steppedAtMs)
     pair.alice.freeze()
-    expect((await look(link, { waitMs: 50, probeEveryMs: 10_000 })).answer).toBeNull()
+    await untilSilent(link)
     // Each takes 300 ms, and the second begins when the first has ended: they are given up then.
     await probesUntil(link, 3, { probeEveryMs: 300 })
     pair.alice.wake()
