@@ -93,21 +93,15 @@ export async function killOthers(context: StepContext, ids: readonly number[]): 
   const strangers = ids.filter((id) => !context.isLive(id))
   context.changes()
   const refused = await killTogether(context.control, strangers)
-  let left: readonly number[] = strangers
-  const gone = await until(
-    async () => {
-      left = await stillThere(context, left)
-      return left.length === 0
-    },
-    {
-      // The poll has to end before the step's deadline, which would cost the connection.
-      timeoutMs: context.endsAtMs - context.monotonicNow() - 2 * pollEveryMs,
-      everyMs: pollEveryMs,
-      monotonicNow: context.monotonicNow,
-    },
-  )
+  const survivors = new Survivors(context, strangers)
+  const gone = await until(() => survivors.areGone(), {
+    // The poll has to end before the step's deadline, which would cost the connection.
+    timeoutMs: context.endsAtMs - context.monotonicNow() - 2 * pollEveryMs,
+    everyMs: pollEveryMs,
+    monotonicNow: context.monotonicNow,
+  })
   if (gone) return { outcome: 'done', message: '' }
-  const reasons = left.map((id) => `${id} (${refused.get(id) ?? 'its statement has not ended'})`)
+  const reasons = survivors.left.map((id) => `${id} (${refused.get(id) ?? 'its statement has not ended'})`)
   return {
     outcome: 'refused',
     message: `earlier sessions of Hotspare were told to end and are still there: ${reasons.join(', ')}. What they were sent may still be done`,
@@ -121,18 +115,35 @@ export async function killOthers(context: StepContext, ids: readonly number[]): 
  */
 const markedAndIdle = `SELECT ID AS id FROM information_schema.PROCESSLIST
   WHERE COMMAND = 'Killed' AND INFO IS NULL AND ID IN (?)`
+/** One that had something to read when it was marked would have been seen at work within this time. */
+const restMs = 500
 
-/** Those of these that may still do something. */
-async function stillThere(context: StepContext, ids: readonly number[]): Promise<readonly number[]> {
-  if (ids.length === 0) return []
-  const listed = await context.control.query(
-    `SELECT id FROM ${context.dialect.sessions.table} WHERE id IN (?)`,
-    [ids],
-  )
-  if (listed.rows.length === 0) return []
-  const left = idsIn(listed.rows)
-  const marked = idsIn((await context.control.query(markedAndIdle, [left])).rows)
-  return left.filter((id) => !marked.includes(id))
+/** Sessions that were told to end, as long as they may still do something. */
+class Survivors {
+  readonly #context: StepContext
+  /** Since when each has been marked and idle without a break. */
+  #restingSinceMs: ReadonlyMap<number, number> = new Map()
+  left: readonly number[]
+
+  constructor(context: StepContext, ids: readonly number[]) {
+    this.#context = context
+    this.left = ids
+  }
+
+  async areGone(): Promise<boolean> {
+    const { control, dialect, monotonicNow } = this.#context
+    if (this.left.length === 0) return true
+    const listed = await control.query(`SELECT id FROM ${dialect.sessions.table} WHERE id IN (?)`, [
+      this.left,
+    ])
+    this.left = idsIn(listed.rows)
+    if (this.left.length === 0) return true
+    const marked = idsIn((await control.query(markedAndIdle, [this.left])).rows)
+    const nowMs = monotonicNow()
+    const before = this.#restingSinceMs
+    this.#restingSinceMs = new Map(marked.map((id) => [id, before.get(id) ?? nowMs]))
+    return this.left.every((id) => nowMs - (this.#restingSinceMs.get(id) ?? nowMs) >= restMs)
+  }
 }
 
 const idsIn = (rows: readonly Row[]) => rows.map((row) => numberOf(row, 'id'))
