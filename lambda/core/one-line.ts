@@ -7,7 +7,7 @@
  *
  * The one thing to understand: in strict mode, what is logged later in a domain has the higher number, whoever wrote it. So whoever has
  * number n of such a line has everything of it before n. A server of which no entry is in the other's history is on no common line with
- * it, and a writer that it does have an entry of is never filled up: what is missing after that entry is missing (T31).
+ * it; and nothing is filled up beyond the lowest number that it tells of, so what is missing after one of its entries is missing (T31).
  */
 import { intervals, union } from './gtid-set.ts'
 import type { Memory } from './memory.ts'
@@ -45,18 +45,16 @@ function filledUp(answer: Answer, other: State): Answer {
 
 const isInOrder = (state: State | null) => state?.numbering?.inOrder === true
 
-/** `state` with what it has for sure of those writers that it has no entry of and `other` has. */
+/** `state` with what it has for sure of those writers that only `other` tells of. */
 export function filled(state: string, other: string): string {
   const theirs = lastsOf(other)
   const missing = [...lastsOf(state)].flatMap(([domain, own]) => {
     const writers = theirs.get(domain) ?? new Map<string, number>()
     const shared = [...own].some(([writer, last]) => (writers.get(writer) ?? 0) >= last)
     if (!shared) return []
-    // Its log begins no later than that, so a writer without an entry wrote nothing of its line since.
+    // Its log begins no later than that: a writer without an entry wrote nothing of its line since, and one with an entry gains nothing.
     const floor = Math.min(...own.values())
-    return [...writers]
-      .filter(([writer]) => !own.has(writer))
-      .map(([writer, last]) => `${domain}-${writer}:1-${Math.min(last, floor)}`)
+    return [...writers].map(([writer, last]) => `${domain}-${writer}:1-${Math.min(last, floor)}`)
   })
   return missing.length === 0 ? state : union(state, missing.join(','))
 }

@@ -259,5 +259,6 @@ describe('X32: release', () => {
 function failing(memory: Memory): Memory {
   const { alice } = memory.servers
   if (alice === undefined) throw new Error('no alice')
-  return { ...memory, servers: { ...memory.servers, alice: { ...alice, failingSinceMs: 1500 } } }
+  const servers = { ...memory.servers, alice: { ...alice, failingSinceMs: 1500 } }
+  return { ...memory, servers, coveredAtMs: 1000 }
 }
