@@ -157,6 +157,12 @@ export function queueClose(side: Side): Step {
   return { kind: 'queue-close', server: side.name, deadlineMs: DEADLINE_MS['queue-close'] }
 }
 
+/**
+ * More than are ever written in one epoch. The newest heartbeat row is the one with the highest sequence; so every heartbeat of an epoch is
+ * newer than those of the one before, however many of these the new writer never saw.
+ */
+const BEATS_IN_EPOCH = 1_000_000_000
+
 /** The heartbeat write, if one is due on the server that is named and open. Its end keeps a late one from doing anything (T35). */
 export function beat(a: Assessment): Step | null {
   const { view, name } = a.named
@@ -170,7 +176,7 @@ export function beat(a: Assessment): Step | null {
     kind: 'beat',
     server: name,
     session: writer.session,
-    sequence: writer.sequence + 1,
+    sequence: Math.max(writer.sequence + 1, (a.ledger?.epoch ?? 0) * BEATS_IN_EPOCH),
     untilClockMs: writer.clockMs + Math.max(0, a.now - writer.readAtMs) + probeTimeoutMs,
     watchSinceClockMs: a.memory.watchSinceClockMs,
     deadlineMs: probeTimeoutMs,

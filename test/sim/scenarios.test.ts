@@ -10,7 +10,16 @@ import type { Policy } from '../../lambda/core/policy.ts'
 import type { Row } from '../../lambda/core/situation.ts'
 import type { SemiSync, ServerEvent } from '../../lambda/core/world.ts'
 import { BEGINNING, firstLedger, POLICY } from './healthy.ts'
-import { ADDRESSES, EPOCH_MS, invocationOf, NAMES, type Name, type SimServer, UUIDS } from './state.ts'
+import {
+  ADDRESSES,
+  cutName,
+  EPOCH_MS,
+  invocationOf,
+  NAMES,
+  type Name,
+  type SimServer,
+  UUIDS,
+} from './state.ts'
 import { Story, situationsReached } from './story.ts'
 
 /** Rows that no story reaches, with the reason. */
@@ -1214,6 +1223,25 @@ describe('watches come and go', () => {
     for (let turn = 0; turn < 60; turn++) story.turn('w2', 1000)
     expect(story.openServers).toEqual([])
   })
+})
+
+test('X31: however many heartbeats the old writer took with it, the new one’s are newer, and the spare is fresh by them', () => {
+  const detection = { ...POLICY.detection, freshnessMs: 60_000 }
+  const story = watched({ detection }).change('the link is cut', (state) => {
+    state.cuts = [cutName('alice', 'bob')]
+  })
+  for (let second = 0; second < 10; second++) story.turn('w1', 1000)
+  story.and({ do: 'crash', server: 'alice' }).change('it is whole again', (state) => {
+    state.cuts = []
+  })
+  story.until('spare-unreachable').turn('w1', 1000)
+  expectWriter(story, 'bob', 4)
+  story.and({ do: 'restart', server: 'alice' }).until('spare-stopped')
+  set(story, 'alice', { applier: 'on', receiver: 'connecting' })
+  story.until('reverse-stopped').turn('w1', 1000).turn('w1', 1000)
+  const { alice, bob } = story.state.servers
+  expect(alice.heartbeat?.sequence).toBeGreaterThan(4_000_000_000 - 1)
+  expect((bob.heartbeat?.writtenClockMs ?? 0) - (alice.heartbeat?.writtenClockMs ?? 0)).toBeLessThan(1500)
 })
 
 test('every row of every table is reached by some story', () => {

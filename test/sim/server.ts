@@ -80,9 +80,10 @@ function receive(state: SimState, replica: SimServer, source: SimServer): void {
   if (replica.receiver === 'connecting' && silentMs >= RECONNECT_MS) replica.receiverErrno = 2003
 }
 
+/** Each server has a row of its own, and the highest sequence counts: one that was lost may still be the newest of all. */
 function newer(mine: SimServer['heartbeat'], theirs: SimServer['heartbeat']): SimServer['heartbeat'] {
   if (theirs === null) return mine
-  return mine === null || theirs.writtenClockMs > mine.writtenClockMs ? theirs : mine
+  return mine === null || theirs.sequence > mine.sequence ? theirs : mine
 }
 
 /** Applies everything that was received. */
