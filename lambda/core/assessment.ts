@@ -248,13 +248,6 @@ export function applied(side: Side): boolean {
   return side.answer !== null && caughtUp(side.answer)
 }
 
-/** Replication is set up and a thread of it is off, though nothing went wrong: it restarted, or somebody stopped it. */
-export function replicationStopped({ answer }: Side): boolean {
-  const channel = answer?.channel
-  if (channel == null || channel.receiverErrno !== 0 || channel.applierErrno !== 0) return false
-  return channel.receiver === 'off' || channel.applier === 'off'
-}
-
 /** In observe mode, and when a person only asks what would be done, nothing is done to servers, and no writer is moved. */
 export function acts(a: Assessment): boolean {
   const { request } = a.world

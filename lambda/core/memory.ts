@@ -161,6 +161,10 @@ export interface ClaimMemory {
     readonly settled: boolean
   } | null
   readonly reconnected: boolean
+  /** We stopped the spare's receiver under this claim and did not start it since: an error that stands there is an old one. */
+  readonly detached: boolean
+  /** How often the spare was told to follow the open named server, and when last. */
+  readonly follow: { readonly times: number; readonly lastAtMs: number | null }
   readonly catchingUpSinceMs: number | null
   /** When the target had started, as first seen under this claim; it must not have restarted since. */
   readonly targetStartedClockMs: number | null

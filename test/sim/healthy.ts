@@ -77,6 +77,7 @@ function server(name: Name): SimServer {
     moves: 0,
     applier: 'on',
     applierErrno: 0,
+    brokenApplier: false,
     slow: false,
     startedMs: -HOUR_MS,
     skewMs: name === 'alice' ? 100 : -100,

@@ -227,6 +227,22 @@ describe('found by a story', () => {
     expect(() => tell(watched(without))).toThrow(/no rest .* 0 servers are open/)
   })
 
+  test.each([
+    ['failover', 'abandoning-threads', { closed: false }],
+    ['undo', 'undo-following', {}],
+  ] as const)('X62: %s without %s leaves the spare stopped', (table, row, change) => {
+    const tell = (story: Story) => {
+      story
+        .and({ do: 'crash', server: 'alice' })
+        .until('detaching')
+        .act()
+        .and({ do: 'restart', server: 'alice' })
+      return set(story, 'alice', change).calm().state.servers.bob.receiver
+    }
+    expect(tell(watched())).toBe('on')
+    expect(tell(watched(withRow(table, row, null)))).toBe('off')
+  })
+
   test('R12: commits between the two reads of a look are taken for errant', () => {
     const between = (state: Parameters<typeof commit>[0]) => commit(state, 'alice')
     const tell = (story: Story) => {

@@ -26,6 +26,7 @@ import { Story, situationsReached } from './story.ts'
 const NOT_BY_STORY: Readonly<Record<string, string>> = {
   'switchover-in-progress': 'told in switchover.test.ts',
   'reopening-half': 'told in switchover.test.ts',
+  'following-awaited': 'told in following.test.ts',
   'claim-expired-observed': 'told in observing.test.ts',
   'unnamed-open-observed': 'told in observing.test.ts',
   'old-writer-half-closed': 'told in writability.test.ts',

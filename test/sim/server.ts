@@ -181,7 +181,8 @@ function carryOut(state: SimState, server: SimServer, step: ServerStep, who: str
       server.flying = server.flying.filter(({ session }) => !step.ids.includes(session))
       return ''
     case 'detach':
-      Object.assign(server, { receiver: 'off', receiverErrno: 0, silentSinceMs: null })
+      // The error that it had stands on after the STOP; only a START takes it away.
+      Object.assign(server, { receiver: 'off', silentSinceMs: null })
       return ''
     case 'stop-applier':
       Object.assign(server, { applier: 'off', half: '' })
@@ -189,7 +190,12 @@ function carryOut(state: SimState, server: SimServer, step: ServerStep, who: str
     case 'start-threads':
       if (server.family === 'mariadb' && server.receiver === 'off' && server.applier === 'off')
         Object.assign(server, { received: server.executed, relayHeartbeat: null, half: '' })
-      if (step.applier) server.applier = 'on'
+      // Which number its errors have does not matter, only that they are there again at once.
+      if (step.applier)
+        Object.assign(
+          server,
+          server.brokenApplier ? { applierErrno: 1062 } : { applier: 'on', applierErrno: 0 },
+        )
       if (step.receiver && server.receiver === 'off')
         Object.assign(server, { receiver: 'connecting', receiverErrno: 0, silentSinceMs: null })
       return ''

@@ -46,6 +46,8 @@ export function learnClaim(
           swept: {},
           opening: before?.opening ?? null,
           reconnected: false,
+          detached: before?.detached ?? false,
+          follow: { times: 0, lastAtMs: null },
           catchingUpSinceMs: null,
           targetStartedClockMs: null,
           closing: before?.closing ?? null,
@@ -113,11 +115,23 @@ function learnStep(memory: ClaimMemory, before: Memory, named: string, world: Wo
       const startedAtMs = memory.closing?.startedAtMs ?? last.startedAtMs
       return { ...memory, swept, closing: { startedAtMs, endedAtMs: last.endedAtMs, outcome } }
     }
-    case 'start-threads':
+    case 'start-threads': {
       if (swept[step.server] !== undefined) swept[step.server] = 'claimed'
-      return { ...memory, swept }
+      if (step.server === named) return { ...memory, swept }
+      const answer = world.servers[named]?.answer ?? null
+      const following = answer !== null && closednessOf(answer) === 'open'
+      const { times } = memory.follow
+      return {
+        ...memory,
+        swept,
+        detached: step.receiver ? false : memory.detached,
+        follow: following ? { times: times + 1, lastAtMs: last.endedAtMs } : { times: 0, lastAtMs: null },
+      }
+    }
+    case 'detach':
+      return { ...memory, swept, detached: true }
     case 'reconnect':
-      return { ...memory, swept, reconnected: true }
+      return { ...memory, swept, reconnected: true, detached: false }
     default:
       return { ...memory, swept }
   }

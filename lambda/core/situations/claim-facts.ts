@@ -16,7 +16,7 @@ export const undo = (a: Assessment) =>
 export const asked = (a: Assessment) => receiving(a) || stoppedByError(a) || wouldLose(a.spare)
 const stoppedByError = (a: Assessment) => {
   const channel = a.spare.answer?.channel
-  if (channel == null || channel.receiverErrno === 0) return false
+  if (channel == null || channel.receiverErrno === 0 || mine(a)?.ours.detached === true) return false
   const { failingSinceMs } = a.named.memory
   return failingSinceMs === null || stoppedSince(channel, a.spare.memory, failingSinceMs)
 }

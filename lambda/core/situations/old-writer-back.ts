@@ -1,25 +1,27 @@
 /** The old writer answers before anything was opened: go back, unless it lost transactions that the target has. */
-import { spareClean } from '../assessment.ts'
+import { followsInWords, toLetFollow } from '../following.ts'
 import { tell } from '../message.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
 import { halfClosed, refusesWrites, takesWrites } from '../writability.ts'
-import { applying, asked, namedShort, release, undo } from './claim-facts.ts'
+import { namedShort, release, undo } from './claim-facts.ts'
+import { followingAgain } from './following.ts'
 
 export const oldWriterBack: readonly Row[] = [
-  {
-    code: 'abandoning-threads',
-    severity: 'warning',
-    when: (a) => takesWrites(a.named) && spareClean(a) && (!asked(a) || !applying(a)),
-    because: (a) =>
-      `${a.named.name} is back and open: the failover is given up, ${a.spare.name} replicates again first.`,
-    step: (a) => steps.startThreads(a.spare, { applier: true, receiver: true }),
-  },
+  ...followingAgain(
+    {
+      code: 'abandoning-threads',
+      because: (a) =>
+        `${a.named.name} is back and open: the failover is given up, ${a.spare.name} replicates again first.`,
+    },
+    (a) => takesWrites(a.named),
+  ),
   {
     code: 'abandoning',
     severity: 'warning',
     when: (a) => takesWrites(a.named),
-    because: (a) => `${a.named.name} is back and open, ${a.spare.name} follows it: the claim is released.`,
+    because: (a) => `${a.named.name} is back and open, ${followsInWords(a)}: the claim is released.`,
+    advice: toLetFollow,
     step: release,
     tell: (a) => tell(a, 'failover-abandoned', 'warning'),
   },

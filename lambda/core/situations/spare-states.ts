@@ -9,12 +9,13 @@ import {
   isClosed,
   lackedBySpare,
   onHold,
-  replicationStopped,
+  type Side,
   spareClean,
   toInspect,
   unfit,
 } from '../assessment.ts'
 import { takeoverAgain } from '../compare.ts'
+import { channelState, follows, replicationStopped } from '../following.ts'
 import { tell } from '../message.ts'
 import { STAYS_DOWN } from '../server-words.ts'
 import type { Row } from '../situation.ts'
@@ -24,6 +25,11 @@ import { stalledMs, takesWrites, writability } from '../writability.ts'
 
 const namedReceives = (a: Assessment) =>
   a.named.answer?.channel != null && a.named.answer.channel.receiver !== 'off'
+
+const hasError = ({ answer }: Side) =>
+  answer?.channel != null && (answer.channel.receiverErrno !== 0 || answer.channel.applierErrno !== 0)
+const failsToConnect = ({ answer }: Side) =>
+  answer?.channel?.receiver === 'connecting' && answer.channel.receiverErrno !== 0
 
 export const spareStates: readonly Row[] = [
   {
@@ -125,7 +131,7 @@ export const spareStates: readonly Row[] = [
   {
     code: 'spare-stopped',
     severity: 'warning',
-    when: (a) => replicationStopped(a.spare) && settledClean(a),
+    when: (a) => replicationStopped(a.spare) && !hasError(a.spare) && settledClean(a),
     because: (a) =>
       `${a.named.name} takes writes. ${a.spare.name} is closed and has nothing that ${a.named.name} lacks, but its replication is stopped: the pair is unprotected.`,
     advice: (a) =>
@@ -133,30 +139,28 @@ export const spareStates: readonly Row[] = [
     tell: (a) => (a.memory.moved?.from === a.spare.name ? tell(a, 'old-writer-returned', 'warning') : null),
   },
   {
-    code: 'reverse-stopped',
-    severity: 'warning',
-    when: (a) => replicationStopped(a.named) && settledClean(a),
-    because: (a) =>
-      `${a.named.name} takes writes, ${a.spare.name} follows; but ${a.named.name} does not receive from ${a.spare.name}, so it could not follow after a switch.`,
-    advice: (a) =>
-      `${a.spare.name} has nothing that ${a.named.name} lacks: START REPLICA on ${a.named.name}.`,
-    tell: (a) => (a.memory.moved?.from === a.spare.name ? tell(a, 'old-writer-returned', 'warning') : null),
-  },
-  {
     code: 'spare-not-replicating',
     severity: 'warning',
-    when: (a) => {
-      const channel = a.spare.answer?.channel
-      return channel == null || channel.receiver !== 'on' || channel.applier !== 'on'
-    },
+    when: (a) => !follows(a.spare),
     because: (a) => {
       const channel = a.spare.answer?.channel
-      if (channel == null)
-        return `${a.spare.name} is not set up to replicate from ${a.named.name}. The pair is unprotected.`
-      const why = [channel.receiverError, channel.applierError].filter((text) => text !== '').join('; ')
-      return `${a.spare.name} does not replicate: receiver ${channel.receiver}, applier ${channel.applier}${why === '' ? '' : ` (${why})`}. The pair is unprotected.`
+      return channel == null
+        ? `${a.spare.name} is not set up to replicate from ${a.named.name}. The pair is unprotected.`
+        : `${a.spare.name} does not replicate: ${channelState(channel)}. The pair is unprotected.`
     },
     advice: (a) => `Mend it on ${a.spare.name}, then START REPLICA there.`,
+  },
+  {
+    code: 'reverse-stopped',
+    severity: 'warning',
+    when: (a) => (replicationStopped(a.named) || failsToConnect(a.named)) && settledClean(a),
+    because: (a) =>
+      `${a.named.name} takes writes, ${a.spare.name} follows; but ${a.named.name} does not receive from ${a.spare.name} (${channelState(a.named.answer?.channel)}), so it could not follow after a switch.`,
+    advice: (a) =>
+      hasError(a.named)
+        ? `${a.spare.name} has nothing that ${a.named.name} lacks. Mend on ${a.named.name} what its error names, then START REPLICA there.`
+        : `${a.spare.name} has nothing that ${a.named.name} lacks: START REPLICA on ${a.named.name}.`,
+    tell: (a) => (a.memory.moved?.from === a.spare.name ? tell(a, 'old-writer-returned', 'warning') : null),
   },
   {
     code: 'spare-behind',

@@ -1,6 +1,7 @@
 /** Must 2 is looked at again under the claim, and once more before every step that follows. */
 import { mayReconnect, targetRestarted } from '../assessment.ts'
 import { byHand } from '../by-hand.ts'
+import { followsInWords, toLetFollow } from '../following.ts'
 import { tell } from '../message.ts'
 import { toBeatEachSecond } from '../server-words.ts'
 import type { Row } from '../situation.ts'
@@ -13,7 +14,8 @@ export const stopping: readonly Row[] = [
     severity: 'warning',
     when: (a) => a.named.health === 'sick' && receiving(a) && openedNothing(a),
     because: (a) =>
-      `${a.named.name} answers with an error (${a.named.memory.ailment?.message}): it lives. The claim is released.`,
+      `${a.named.name} answers with an error (${a.named.memory.ailment?.message}): it lives, ${followsInWords(a)}. The claim is released.`,
+    advice: toLetFollow,
     step: release,
     tell: (a) => tell(a, 'failover-abandoned', 'warning'),
   },

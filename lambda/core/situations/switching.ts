@@ -6,17 +6,8 @@
  * everything after is either the next step forward within its budget, or the way back. Who took the claim over knows nothing of the
  * moment of the closing and never goes forward from two closed servers.
  */
-import {
-  type Assessment,
-  isClosed,
-  isOpen,
-  lostByWriter,
-  onHold,
-  replicationStopped,
-  spareClean,
-  unfit,
-  waived,
-} from '../assessment.ts'
+import { type Assessment, isClosed, isOpen, lostByWriter, unfit, waived } from '../assessment.ts'
+import { follows, followsInWords, toLetFollow } from '../following.ts'
 import { ofOrigin, subtract } from '../gtid-set.ts'
 import { tell } from '../message.ts'
 import type { Row } from '../situation.ts'
@@ -34,6 +25,7 @@ import { halfClosed, takesWrites } from '../writability.ts'
 import { blindUnderClaim } from './blind.ts'
 import { first, mine, release, undo } from './claim-facts.ts'
 import { EVENT_TRIES } from './events.ts'
+import { followingAgain } from './following.ts'
 import { sweeping } from './sweeping.ts'
 import { reasonAgainst, undecided } from './switchover-refusals.ts'
 import { moving, oldWriterClosing, targetClosing } from './target-states.ts'
@@ -99,25 +91,21 @@ const open: readonly Row[] = [
     step: release,
     givesUp: true,
   },
-  {
-    code: 'switchover-abandoning-threads',
-    severity: 'warning',
-    when: (a) =>
-      takesWrites(a.named) &&
-      !beforeClosing(a) &&
-      a.spare.answer !== null &&
-      replicationStopped(a.spare) &&
-      spareClean(a) &&
-      !onHold(a),
-    because: (a) => `${a.named.name} is open; ${a.spare.name} follows it again before the claim is released.`,
-    step: (a) => steps.startThreads(a.spare, { applier: true, receiver: true }),
-  },
+  ...followingAgain(
+    {
+      code: 'switchover-abandoning-threads',
+      because: (a) =>
+        `${a.named.name} is open; ${a.spare.name} follows it again before the claim is released.`,
+    },
+    (a) => takesWrites(a.named) && !beforeClosing(a),
+  ),
   {
     code: 'switchover-abandoning',
     severity: 'warning',
     when: (a) => takesWrites(a.named) && !beforeClosing(a),
     because: (a) =>
-      `A switchover to ${a.spare.name} was left half done; ${a.named.name} is open and stays the writer: the claim is released.`,
+      `A switchover to ${a.spare.name} was left half done; ${a.named.name} is open and stays the writer, ${followsInWords(a)}: the claim is released.`,
+    advice: toLetFollow,
     step: release,
     givesUp: true,
     tell: (a) => tell(a, 'switchover-undone', 'warning'),
@@ -246,7 +234,7 @@ const closed: readonly Row[] = [
   {
     code: 'switchover-stuck',
     severity: 'critical',
-    when: (a) => isClosed(a.named) && !exactPosition(a) && !applierWorks(a),
+    when: (a) => isClosed(a.named) && !exactPosition(a) && !follows(a.spare),
     because: (a) =>
       `${a.spare.name} lacks ${behind(a)} of ${a.named.name} and does not replicate any more: the switchover is undone.`,
     step: undo,
@@ -351,11 +339,6 @@ function stillUndecided(a: Assessment): boolean {
   return undecided(a) && (mine(a)?.remainingMs ?? 0) < claimNeededMs(a.policy) - UNDECIDED_MS
 }
 const UNDECIDED_MS = 5000
-
-function applierWorks(a: Assessment): boolean {
-  const channel = a.spare.answer?.channel
-  return channel?.receiver === 'on' && channel.applier === 'on'
-}
 
 function inTheWay(a: Assessment): string {
   const found = obstacles(a) ?? []

@@ -16,6 +16,7 @@ import {
   type Side,
   waived,
 } from '../assessment.ts'
+import { channelState, runs } from '../following.ts'
 import { count } from '../gtid-set.ts'
 import type { Row } from '../situation.ts'
 import {
@@ -28,7 +29,6 @@ import {
   obstaclesOf,
   planned,
 } from '../switchover.ts'
-import type { Channel } from '../world.ts'
 import { refusesWrites, takesWrites } from '../writability.ts'
 
 export interface Refusal extends Row {
@@ -65,13 +65,6 @@ const waivableAndPassing = { forceable: true, transient: true }
 /** Whoever has not answered yet, or missed one look, is waited for; dead or sick is a reason. */
 const gone = ({ answer, health }: Side) => answer === null && (health === 'dead' || health === 'sick')
 const bothAnswer = (a: Assessment) => a.named.answer !== null && a.spare.answer !== null
-const runs = (channel: Channel | null | undefined) => channel?.receiver === 'on' && channel.applier === 'on'
-const stateOf = (channel: Channel | null | undefined) => {
-  if (channel == null) return 'replication is not set up'
-  const why = [channel.receiverError, channel.applierError].filter((text) => text !== '').join('; ')
-  return `receiver ${channel.receiver}, applier ${channel.applier}${why === '' ? '' : ` (${why})`}`
-}
-
 /** Left of the invocation when the claim's whole length has passed. */
 const SPARE_TIME_MS = 10_000
 
@@ -124,13 +117,13 @@ const ofReplication: readonly Refusal[] = [
   refusal('switchover-not-replicating', passing, {
     when: (a) => bothAnswer(a) && !runs(a.spare.answer?.channel),
     why: (a) =>
-      `${a.spare.name} does not replicate from ${a.named.name}: ${stateOf(a.spare.answer?.channel)}`,
+      `${a.spare.name} does not replicate from ${a.named.name}: ${channelState(a.spare.answer?.channel)}`,
     advice: (a) => `Mend it on ${a.spare.name}, then START REPLICA there.`,
   }),
   refusal('switchover-reverse-broken', waivableAndPassing, {
     when: (a) => bothAnswer(a) && !runs(a.named.answer?.channel),
     why: (a) =>
-      `${a.named.name} could not follow ${a.spare.name} afterwards: ${stateOf(a.named.answer?.channel)}`,
+      `${a.named.name} could not follow ${a.spare.name} afterwards: ${channelState(a.named.answer?.channel)}`,
     advice: (a) => `START REPLICA on ${a.named.name}, and mend what keeps it from connecting.`,
   }),
   refusal('switchover-diverged', never, {

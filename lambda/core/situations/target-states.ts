@@ -1,7 +1,9 @@
 /** The target of the failover is silent, or already open. */
 import { isClosed, isOpen } from '../assessment.ts'
 import { digest } from '../digest.ts'
+import { followsInWords, toLetFollow } from '../following.ts'
 import { canonical, contains, lastOfOrigin } from '../gtid-set.ts'
+import { tell } from '../message.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
 import { halfClosed, takesWrites } from '../writability.ts'
@@ -13,8 +15,10 @@ const targetSilent: readonly Row[] = [
     severity: 'warning',
     when: (a) => a.spare.answer === null && takesWrites(a.named) && openedNothing(a),
     because: (a) =>
-      `${a.named.name} is open and ${a.spare.name} does not answer; nothing was opened: the claim is released.`,
+      `${a.named.name} is open and nothing was opened; ${followsInWords(a)}: the claim is released.`,
+    advice: toLetFollow,
     step: release,
+    tell: (a) => tell(a, 'failover-abandoned', 'warning'),
   },
   {
     code: 'target-silent',

@@ -6,13 +6,11 @@ import {
   isClosed,
   isOpen,
   lostByWriter,
-  onHold,
-  replicationStopped,
   restartedSinceWriting,
-  spareClean,
   unfit,
 } from '../assessment.ts'
 import { byHand } from '../by-hand.ts'
+import { followsInWords, toLetFollow } from '../following.ts'
 import { tell } from '../message.ts'
 import { toOpen } from '../server-words.ts'
 import type { Row } from '../situation.ts'
@@ -20,11 +18,10 @@ import * as steps from '../steps.ts'
 import { planned } from '../switchover.ts'
 import { halfClosed, howClosed, refusesWrites, takesWrites } from '../writability.ts'
 import { blindUnderClaim } from './blind.ts'
-import { release, wouldLose } from './claim-facts.ts'
+import { applying, asked, release, wouldLose } from './claim-facts.ts'
+import { followingAgain } from './following.ts'
 import { openingSettled, sweeping } from './sweeping.ts'
 
-/** It follows again only if nothing stands against it (must 5). */
-const mayFollow = (a: Assessment) => !onHold(a) && spareClean(a)
 const namedApplying = (a: Assessment) => a.named.answer?.channel?.applier === 'on'
 /** A server that has run since it last was the open writer has lost nothing, whatever its settings. */
 const restarted = (a: Assessment) => a.named.answer !== null && restartedSinceWriting(a.named.answer)
@@ -34,7 +31,11 @@ export const namedSilent: readonly Row[] = [
   {
     code: 'undo-asking',
     severity: 'critical',
-    when: (a) => a.named.answer === null && replicationStopped(a.spare) && !wouldLose(a.spare),
+    when: (a) =>
+      a.named.answer === null &&
+      a.spare.answer?.channel != null &&
+      !wouldLose(a.spare) &&
+      (!asked(a) || (!applying(a) && a.spare.answer.channel.applierErrno === 0)),
     because: (a) => `${a.named.name} is silent again: ${a.spare.name} tries to reach it.`,
     step: (a) => steps.startThreads(a.spare, { applier: true, receiver: true }),
   },
@@ -68,13 +69,13 @@ export const undo: readonly Row[] = [
     afterMs: 50,
     progress: true,
   },
-  {
-    code: 'undo-following',
-    severity: 'warning',
-    when: (a) => takesWrites(a.named) && replicationStopped(a.spare) && mayFollow(a),
-    because: (a) => `${a.named.name} is open: ${a.spare.name} follows it again.`,
-    step: (a) => steps.startThreads(a.spare, { applier: true, receiver: true }),
-  },
+  ...followingAgain(
+    {
+      code: 'undo-following',
+      because: (a) => `${a.named.name} is open: ${a.spare.name} follows it again.`,
+    },
+    (a) => takesWrites(a.named),
+  ),
   {
     code: 'reopening-half',
     severity: 'warning',
@@ -87,7 +88,9 @@ export const undo: readonly Row[] = [
     code: 'undone',
     severity: 'warning',
     when: (a) => takesWrites(a.named),
-    because: (a) => `${a.named.name} is open and stays the writer: the claim is released.`,
+    because: (a) =>
+      `${a.named.name} is open and stays the writer, ${followsInWords(a)}: the claim is released.`,
+    advice: toLetFollow,
     step: release,
     tell: (a) => tell(a, planned(a) === null ? 'writer-reopened' : 'switchover-undone', 'warning'),
   },
