@@ -2,6 +2,7 @@
 import { expect } from 'vitest'
 import { startApplication } from '../../lab/application.ts'
 import type { Family } from '../../lab/database/family.ts'
+import { replicationOf } from '../../lab/database/replication.ts'
 import { type LookLine, lookOf } from '../../lab/log-line.ts'
 import { WRITER_NAME } from '../../lab/stage.ts'
 import { eventually, flips, isOpen, ledgerOf, onStage, startWatch, timesDone } from './on-stage.ts'
@@ -63,5 +64,32 @@ export async function killedAfter(family: Family, step: string): Promise<void> {
       'SELECT MAX(epoch) AS epoch FROM hotspare.takeover',
     )
     expect(takeover?.epoch).toBe(2)
+  })
+}
+
+/** The same, but the old writer is back, closed and whole, before the next invocation looks: it is opened again, and bob follows it. */
+export async function backAfter(family: Family, step: string): Promise<void> {
+  await onStage({ family }, async (stage) => {
+    const { pair, aws } = stage
+    const first = await startWatch(stage)
+    first.onLog((line) => {
+      const look = lookOf(line)
+      if (look === null || look.memory.servers.alice?.failingSinceMs === null) return
+      if (STEPS[step]?.(look) === true) first.kill()
+    })
+    await pair.alice.kill()
+    await first.finished
+    expect(await replicationOf(pair.bob)).toMatchObject({ receiver: 'off' })
+    await pair.alice.start()
+    await startWatch(stage, null, { name: 'second' })
+    const told = await aws.sns.waitForMessage(
+      ({ attributes }) => attributes.event === 'writer-reopened',
+      TAKEN_OVER_MS,
+    )
+    await eventually('the claim is gone', () => ledgerOf(stage).claim === null, TAKEN_OVER_MS)
+    expect(ledgerOf(stage)).toMatchObject({ epoch: 1, writer: 'alice', holds: [] })
+    expect(await isOpen(pair.alice)).toBe(true)
+    expect(await replicationOf(pair.bob)).toMatchObject({ receiver: 'on', applier: 'on' })
+    expect(told.message).toContain('bob follows it')
   })
 }

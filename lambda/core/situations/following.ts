@@ -2,12 +2,12 @@
  * Before a claim is given back with the named server open: the spare's threads, which this claim may have stopped, are started again and
  * seen to run. That is tried a few times; if they do not run then, the claim is released all the same, and the message says so.
  */
-import type { Assessment } from '../assessment.ts'
+import { type Assessment, lostByWriter } from '../assessment.ts'
 import { follows, mayFollow, replicationStopped } from '../following.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
 import { takesWrites } from '../writability.ts'
-import { mine, namedShort, wouldLose } from './claim-facts.ts'
+import { mine, wouldLose } from './claim-facts.ts'
 
 const TRIES = 3
 /** The receiver connects within milliseconds, or it is refused. */
@@ -15,7 +15,7 @@ const AWAITED_MS = 2000
 
 const triedAtMs = (a: Assessment) => mine(a)?.ours.follow.lastAtMs ?? Number.NEGATIVE_INFINITY
 /** Starting it costs nothing that the open writer could not give again. */
-const startable = (a: Assessment) => mayFollow(a) && !(wouldLose(a.spare) && namedShort(a))
+const startable = (a: Assessment) => mayFollow(a) && !(wouldLose(a.spare) && lostByWriter(a) !== '')
 const triesLeft = (a: Assessment) => (mine(a)?.ours.follow.times ?? 0) < TRIES
 
 /** It was told to, and nothing says yet that it can't. */
