@@ -1,6 +1,6 @@
 /** The figures of one look, by the names of their metrics: worked out from the state, so that they agree with messages and status. */
 import { assess, onHold, unfit } from './core/assessment.ts'
-import { heartbeatLagMs } from './core/overview.ts'
+import { heartbeatLagMs } from './core/freshness.ts'
 import { writable } from './core/three-questions.ts'
 import { writability } from './core/writability.ts'
 import type { Noted } from './report.ts'
@@ -32,6 +32,6 @@ export function figuresOf({ world, now, decision }: Pick<Noted, 'world' | 'now' 
       DirectoryUnreachable: a.memory.ledger.failure !== null,
       Critical: decision.situation.severity === 'critical',
     },
-    lagMs: heartbeatLagMs(a),
+    lagMs: heartbeatLagMs(a.named.answer, a.spare.answer),
   }
 }

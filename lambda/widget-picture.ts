@@ -6,9 +6,9 @@
  */
 import { type Assessment, assess, type Side } from './core/assessment.ts'
 import type { Decision } from './core/decide.ts'
+import { heartbeatLagMs } from './core/freshness.ts'
 import type { Ledger } from './core/ledger.ts'
 import type { ServerMemory } from './core/memory.ts'
-import { heartbeatLagMs } from './core/overview.ts'
 import type { Situation } from './core/situation.ts'
 import type { Channel, World } from './core/world.ts'
 import { closednessOf } from './core/writability.ts'
@@ -59,7 +59,7 @@ export function pictureOf(world: World, decision: Decision, now: number): PairPi
     servers: [server(a.named, 'writer'), server(a.spare, 'spare')],
     ledger: a.ledger,
     recordValues: readAtMs === null ? null : (record?.values ?? []),
-    lagMs: heartbeatLagMs(a),
+    lagMs: heartbeatLagMs(a.named.answer, a.spare.answer),
     atMs: world.wallClockMs,
   }
 }

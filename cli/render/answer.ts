@@ -66,7 +66,9 @@ function extras({ from, to, writeBlockMs, risk }: Yield): [string, string][] {
         ? 'nothing: every commit that an application was told of is there'
         : typeof atMost.transactionsAtMost === 'number'
           ? `at most about ${atMost.transactionsAtMost} transactions of the old writer's last ${span(Number(atMost.windowMs ?? 0))}`
-          : 'not known: nobody watched the old writer when it died',
+          : typeof atMost.windowMs === 'number'
+            ? `not known how many: commits of the old writer's last ${span(atMost.windowMs)}`
+            : 'not known: whoever did this had not seen the old writer alive',
     ])
   return rows
 }

@@ -3,12 +3,13 @@
  * The rows only combine these.
  */
 import { lostByNamed, takeoverSet, uninspected, withoutOurs } from './compare.ts'
+import { type Evidence, type Freshness, freshness, possiblyShort } from './freshness.ts'
 import { count, ofOrigin, subtract } from './gtid-set.ts'
 import { type Claim, type Ledger, parseLedger } from './ledger.ts'
 import type { ClaimMemory, Memory, ServerMemory } from './memory.ts'
 import { alongOneLine } from './one-line.ts'
 import type { Policy } from './policy.ts'
-import { aheadMs, caughtUp, possiblyShort, provenFresh } from './spare.ts'
+import { caughtUp } from './spare.ts'
 import { type Testimony, testimony } from './witness.ts'
 import type { Answer, DirectoryRead, ServerName, ServerView, World } from './world.ts'
 import { type Health, health } from './writer.ts'
@@ -129,7 +130,7 @@ export function unfit(a: Assessment): Unfitness | null {
 }
 
 function reasonsAgainst(a: Assessment): Unfitness[] {
-  const { policy, ledger, memory, now } = a
+  const { policy, ledger } = a
   const { answer } = a.spare
   if (answer === null || ledger === null) return ['silent']
   if (answer.channel === null) return ['not-a-replica']
@@ -138,19 +139,45 @@ function reasonsAgainst(a: Assessment): Unfitness[] {
     typeof answer.heartbeat !== 'string' &&
     (policy.failover.acceptMissing.includes('skip-replica-start') ||
       (answer.skipsReplicaStart === true && (known === null || known.skipsReplicaStart === true)))
-  const claim = a.claim.kind === 'none' ? null : a.claim.claim
-  const fresh = provenFresh(answer, a.named.memory, memory, policy, claim, now)
-  const watched = a.named.memory.lastAnswerAtMs !== null
+  const evidence = evidenceOf(a, answer)
+  const fresh = freshness(evidence)
   const reasons: [boolean, Unfitness][] = [
     [ledger.holds.includes(a.spare.name), 'held'],
     [!armed, 'not-armed'],
-    [!fresh && !watched, 'freshness-unproven'],
-    [!fresh && watched, 'stale'],
-    [possiblyShort(answer, aheadMs(a.named.memory, memory, policy)), 'possibly-short'],
+    [fresh.kind === 'unproven', 'freshness-unproven'],
+    [fresh.kind === 'stale', 'stale'],
+    [possiblyShort(evidence), 'possibly-short'],
     [answer.channel.applierErrno !== 0, 'applier-broken'],
+    [applierStopped(a, answer, fresh), 'applier-stopped'],
+    [delayed(a, answer), 'delayed'],
     [errantOnSpare(a) !== '', 'errant'],
   ]
   return reasons.filter(([stands]) => stands).map(([, reason]) => reason)
+}
+
+/** What it is judged by whether the spare was up to date. */
+export function evidenceOf(a: Assessment, spare: Answer): Evidence {
+  const claim = a.claim.kind === 'none' ? null : a.claim.claim
+  const { memory, policy, now } = a
+  return { spare, spareMemory: a.spare.memory, named: a.named.memory, memory, policy, claim, now }
+}
+
+/**
+ * Somebody stopped the applier long before the writer failed, and may have had a reason: such as a table that was dropped on the writer. Under
+ * a claim of ours it was Hotspare.
+ */
+function applierStopped(a: Assessment, { channel, readAtMs }: Answer, fresh: Freshness): boolean {
+  if (channel?.applier !== 'off' || a.claim.kind === 'mine') return false
+  if (fresh.kind !== 'fresh' || fresh.by !== 'received') return false
+  const { applierOnAtMs } = a.spare.memory
+  const failingSinceMs = a.named.memory.failingSinceMs ?? readAtMs
+  return applierOnAtMs === null || failingSinceMs - applierOnAtMs > a.policy.detection.freshnessMs
+}
+
+/** It applies everything late on purpose, and later than anybody would wait for. */
+function delayed(a: Assessment, answer: Answer): boolean {
+  const delayMs = (answer.channel?.delaySeconds ?? 0) * 1000
+  return delayMs > a.policy.detection.freshnessMs && !caughtUp(answer)
 }
 
 export type Unfitness =
@@ -162,6 +189,8 @@ export type Unfitness =
   | 'stale'
   | 'possibly-short'
   | 'applier-broken'
+  | 'applier-stopped'
+  | 'delayed'
   | 'errant'
 
 /**
@@ -237,8 +266,7 @@ export function restartedSinceWriting(answer: Answer): boolean {
 /** The target is no longer the process that it was when the claim was decided on: it may lack what it had received. */
 export function targetRestarted(a: Assessment, target: Side): boolean {
   if (waived(a, 'spare-possibly-short')) return false
-  if (target.answer !== null && possiblyShort(target.answer, aheadMs(a.named.memory, a.memory, a.policy)))
-    return true
+  if (target.answer !== null && possiblyShort(evidenceOf(a, target.answer))) return true
   if (a.claim.kind !== 'mine' || target.answer === null || a.claim.ours.targetStartedClockMs === null)
     return false
   return Math.abs(target.answer.startedClockMs - a.claim.ours.targetStartedClockMs) > 2000
@@ -258,7 +286,9 @@ export function acts(a: Assessment): boolean {
 export function paused(a: Assessment): boolean {
   const pause = a.ledger?.pause ?? null
   if (pause === null) return false
-  return pause.untilClockMs === 0 || (a.spare.answer?.clockMs ?? 0) < pause.untilClockMs
+  // Where nobody tells the time, it has not run out.
+  const clockMs = a.spare.answer?.clockMs ?? a.named.answer?.clockMs
+  return pause.untilClockMs === 0 || clockMs === undefined || clockMs < pause.untilClockMs
 }
 
 export function onHold(a: Assessment): boolean {

@@ -25,7 +25,7 @@ import { mayWait, switchoverRefusals } from './situations/switchover-refusals.ts
 import { undo } from './situations/undo.ts'
 import { watching } from './situations/watching.ts'
 import type { LookRequest, Step } from './step.ts'
-import { beat, killOthers, swap } from './steps.ts'
+import { beat, killOthers, renewed, swap } from './steps.ts'
 import { obstacles, planned } from './switchover.ts'
 import type { World } from './world.ts'
 import { refusesWrites, takesWrites } from './writability.ts'
@@ -99,7 +99,7 @@ export function decide(before: Memory, world: World, now: number, tables: Tables
     step,
     look: lookFor(a, row, step),
     messages: tells.map((each) => compose(a, each, situation)),
-    finish: row.finish === true || ending(a) || answered(a, row),
+    finish: row.finish === true || ending(a, step) || answered(a, row),
   }
 }
 
@@ -188,7 +188,7 @@ function wantedStep(a: Assessment, row: Row): Step | null {
     if (starting && !swept(a, side, 'opening')) return killOthers(side)
     const working = row.progress === true || (step !== null && step.kind !== 'swap')
     if (working && a.claim.remainingMs < a.policy.claimMs / 2 && a.claim.remainingMs > 0)
-      return swap(a, 'renew', { claim: a.claim.claim })
+      return swap(a, 'renew', { claim: renewed(a, a.claim.claim) })
     return step
   }
   if (step !== null || row.finish === true) return step
@@ -201,9 +201,15 @@ function wantedStep(a: Assessment, row: Row): Step | null {
   return beating ? beat(a) : null
 }
 
-/** Time to hand over to the next invocation: nothing of ours stands half done. */
-function ending(a: Assessment): boolean {
-  return a.claim.kind !== 'mine' && a.world.remainingMs < ENDING_MS
+/**
+ * Time to hand over to the next invocation: nothing of ours stands half done. A failover that only waits leaves its claim to whoever comes next, with
+ * the proof in it (R15).
+ */
+function ending(a: Assessment, step: Step | null): boolean {
+  if (a.world.remainingMs >= ENDING_MS) return false
+  if (a.claim.kind !== 'mine') return true
+  const { claim, ours } = a.claim
+  return step === null && claim.intent === 'failover' && ours.opening === null
 }
 const ENDING_MS = 3000
 

@@ -2,17 +2,20 @@
  * Takes one look into memory: pure bookkeeping, no judgement. What is judged from it stands in the tables of situations.
  */
 
+import type { Evidence } from './freshness.ts'
 import { learnClaim, learnMove, learnOpenUnderClaim, learnReadSinceClosed } from './learning/claim.ts'
 import { learnRan } from './learning/events.ts'
 import { currentLedger, landedSwap, learnLedger } from './learning/ledger.ts'
 import { learnAbsent, learnPair, learnTransactions } from './learning/pair.ts'
 import { learnServer } from './learning/server.ts'
 import { learnTimeline } from './learning/timeline.ts'
+import type { Ledger } from './ledger.ts'
 import type { Memory, ServerMemory } from './memory.ts'
 import { alongOneLine } from './one-line.ts'
+import type { Policy } from './policy.ts'
 import { assessRisk } from './risk.ts'
 import type { ActResult } from './step.ts'
-import type { ServerName, World } from './world.ts'
+import type { Answer, ServerName, World } from './world.ts'
 
 export function learn(before: Memory, observed: World, now: number): Memory {
   const world = alongOneLine(observed, before)
@@ -42,13 +45,26 @@ export function learn(before: Memory, observed: World, now: number): Memory {
   const target = world.servers[parsed.claim?.target ?? '']?.answer ?? null
   const stood = currentLedger(before)?.claim != null
   const measurable = learned.ours !== null && parsed.claim?.intent === 'failover' && target?.closed === true
+  const paired: Memory = { ...learned, ...learnPair(before, learned, parsed, world) }
   return {
-    ...learned,
+    ...paired,
     servers: learnRan(servers, parsed.writer, { stood, stands: parsed.claim !== null }, world.last),
-    risk: measurable ? assessRisk(learned, parsed.writer, target, world.policy) : learned.risk,
-    ...learnPair(before, learned, parsed, world, now),
+    risk: measurable ? assessRisk(evidence(paired, parsed, target, world.policy, now)) : learned.risk,
     timeline: learnTimeline(learned, parsed, landed, world, now),
   }
+}
+
+/** On what it is judged what a failover to the claim's target would lose. */
+function evidence(
+  memory: Memory,
+  { writer, claim }: Ledger,
+  spare: Answer,
+  policy: Policy,
+  now: number,
+): Evidence {
+  const serverMemory = (name: ServerName) => memory.servers[name] as ServerMemory
+  const spareMemory = serverMemory(claim?.target ?? '')
+  return { spare, spareMemory, named: serverMemory(writer), memory, policy, claim, now }
 }
 
 function lastOn(name: ServerName, { last }: World): ActResult | null {

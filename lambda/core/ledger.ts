@@ -33,8 +33,14 @@ export interface Claim {
   readonly lengthMs: number
   /** True once it was taken over or its intent changed: then it is released only with the named server seen open (R5). */
   readonly touched: boolean
-  /** The spare's newest heartbeat when the death was confirmed: who takes over inherits this proof of freshness. 0: none. */
-  readonly heartbeatClockMs: number
+  /**
+   * Who takes over inherits this proof of freshness: when a holder last saw the named server dead and the proof in hand, by the target's own
+   * clock (0: there is none), and how many transactions the target held then.
+   */
+  readonly provenClockMs: number
+  readonly heldCount: number
+  /** When the death was first confirmed under it, by the target's own clock; 0 if it is for something else. */
+  readonly sinceClockMs: number
 }
 
 export type Intent = 'failover' | 'switchover' | 'undo'
@@ -60,10 +66,10 @@ export function formatLedger(ledger: Ledger): string {
     `range=${ledger.range}`,
   ]
   if (claim !== null) {
+    const { who, intent, target, lengthMs, provenClockMs, heldCount, sinceClockMs } = claim
     const touched = claim.touched ? 'touched' : 'first'
-    fields.push(
-      `claim=${[claim.who, claim.intent, claim.target, claim.lengthMs, touched, claim.heartbeatClockMs].join(',')}`,
-    )
+    const parts = [who, intent, target, lengthMs, touched, provenClockMs, heldCount, sinceClockMs]
+    fields.push(`claim=${parts.join(',')}`)
   }
   if (pause !== null) fields.push(`pause=${pause.untilClockMs}`)
   if (holds.length > 0) fields.push(`holds=${[...holds].sort().join(',')}`)
@@ -123,11 +129,15 @@ const KNOWN_FIELDS = new Set([
   'holds',
 ])
 
+/**
+ * A claim ends in three numbers. One that an earlier version wrote ends in one, the newest heartbeat at the death: a failover that began before an
+ * update goes on after it.
+ */
+const CLAIM =
+  /^([a-z0-9]{1,32}),(failover|switchover|undo),([a-z0-9-]{1,32}),(\d{1,9}),(first|touched),(\d{1,15})(?:,(\d{1,15}),(\d{1,15}))?$/
+
 function parseClaim(text: string): Claim {
-  const match =
-    /^([a-z0-9]{1,32}),(failover|switchover|undo),([a-z0-9-]{1,32}),(\d{1,9}),(first|touched),(\d{1,15})$/.exec(
-      text,
-    )
+  const match = CLAIM.exec(text)
   if (match === null) throw new RangeError(`claim "${text.slice(0, 80)}" is not one that this Hotspare knows`)
   return {
     who: match[1] ?? '',
@@ -135,7 +145,9 @@ function parseClaim(text: string): Claim {
     target: match[3] ?? '',
     lengthMs: Number(match[4]),
     touched: match[5] === 'touched',
-    heartbeatClockMs: Number(match[6]),
+    provenClockMs: Number(match[6]),
+    heldCount: Number(match[7] ?? 0),
+    sinceClockMs: Number(match[8] ?? 0),
   }
 }
 

@@ -27,16 +27,16 @@ export interface Memory {
   readonly readSinceClosed: boolean
   /** What was done under our own claim; null while we hold none. */
   readonly ours: ClaimMemory | null
-  /** When the spare was last seen to replicate well while the writer answered. */
-  readonly replicatingAtMs: number | null
   /** Up to when the spare is known to have received everything that the writer had committed. */
   readonly coveredAtMs: number | null
+  /** Positions of the writer that the spare had not received at the last look, oldest first, a few of them. */
+  readonly unreceivedMarks: readonly Position[]
   /** Up to when the spare is known to have acknowledged everything that the writer had told anybody of (semi-synchronous). */
   readonly acknowledgedAtMs: number | null
   /** Up to when the spare is known to have applied everything that the writer had committed. */
   readonly appliedAtMs: number | null
   /** Positions of the writer that the spare had not applied at the last look, oldest first, a few of them. */
-  readonly unappliedMarks: readonly { readonly executed: string; readonly readAtMs: number }[]
+  readonly unappliedMarks: readonly Position[]
   /** When both first answered in one look: nothing is known of how far behind the spare was before. */
   readonly bothSinceMs: number | null
   /** How far the spare was behind in applying at the look before this one, at least; null until both have answered twice. */
@@ -60,6 +60,12 @@ export interface Memory {
   readonly told: readonly string[]
   /** When an expired claim was last taken over, ours or another's. */
   readonly tookOverAtMs: number | null
+}
+
+/** What a server had committed at a moment. */
+export interface Position {
+  readonly executed: string
+  readonly readAtMs: number
 }
 
 export interface ServerMemory {
@@ -87,6 +93,10 @@ export interface ServerMemory {
   /** What moves while its source lives, as one text; and when it last did. */
   readonly channelMark: string
   readonly channelMovedAtMs: number | null
+  /** Everything that it was ever seen to have, applied or only received: what becomes less was thrown away (X6). */
+  readonly held: string
+  /** When its applier was last seen to run. */
+  readonly applierOnAtMs: number | null
 }
 
 export interface EventsMemory {
@@ -165,7 +175,9 @@ export interface ClaimMemory {
   readonly detached: boolean
   /** How often the spare was told to follow the open named server, and when last. */
   readonly follow: { readonly times: number; readonly lastAtMs: number | null }
-  readonly catchingUpSinceMs: number | null
+  readonly catchingUp: CatchingUp | null
+  /** When the holder before last proved the death, by the target's own clock, if it was taken over from another; else 0. */
+  readonly takenOverClockMs: number
   /** When the target had started, as first seen under this claim; it must not have restarted since. */
   readonly targetStartedClockMs: number | null
   /** The close of the named server under this claim: nobody could write from its start on. */
@@ -182,6 +194,16 @@ export interface ClaimMemory {
     readonly landedAtMs: number
     readonly insyncAtMs: number | null
   } | null
+}
+
+/** How the target gets on with what it has received, since this invocation holds the claim. */
+export interface CatchingUp {
+  readonly sinceMs: number
+  /** Transactions that were not applied at first, and at the last look. */
+  readonly leftAtFirst: number
+  readonly left: number
+  /** When there was last one less, or one more. */
+  readonly movedAtMs: number
 }
 
 export interface GivenUp {
@@ -241,6 +263,8 @@ export function newMemory(policy: Policy, now: number, watchSinceClockMs: number
     events: { now: null, ran: false, steps: 0 },
     channelMark: '',
     channelMovedAtMs: null,
+    held: '',
+    applierOnAtMs: null,
   }
   return {
     startedAtMs: now,
@@ -261,8 +285,8 @@ export function newMemory(policy: Policy, now: number, watchSinceClockMs: number
     openUnderClaim: false,
     readSinceClosed: false,
     ours: null,
-    replicatingAtMs: null,
     coveredAtMs: null,
+    unreceivedMarks: [],
     acknowledgedAtMs: null,
     appliedAtMs: null,
     unappliedMarks: [],

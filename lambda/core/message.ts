@@ -8,6 +8,7 @@ import type { Mark } from './memory.ts'
 import type { Risk } from './risk.ts'
 import { toExtract } from './server-words.ts'
 import type { Severity, Situation } from './situation.ts'
+import { span } from './span.ts'
 import { inWords, writable } from './three-questions.ts'
 import { writeBlockMs } from './timeline.ts'
 
@@ -100,6 +101,7 @@ const SUBJECTS: Readonly<Record<string, (a: Assessment) => string>> = {
   'writer-partitioned': (a) => `${a.named.name} lives but does not answer us, no failover`,
   'writer-stalled': (a) => `${loud(a)}${a.named.name} cannot commit`,
   'failover-refused': (a) => `${loud(a)}${a.named.name} ${state(a)} and there is no failover`,
+  'failover-waits': (a) => `${loud(a)}${a.spare.name} applies what it received before it takes over`,
   'failover-abandoned': (a) => `${a.named.name} came back, no failover`,
   'switchover-undone': (a) => `${a.named.name} stays the writer, the switchover was undone`,
   'old-writer-returned': (a) => `${a.spare.name} is back, closed, nothing lost`,
@@ -109,6 +111,7 @@ const DATA_AT_RISK: Readonly<Record<string, string>> = {
   blind: 'Unknown: nothing can be seen.',
   'failover-refused':
     'Not by waiting. Whoever opens the spare by hand may give up what it has not received or applied; nothing was changed so far.',
+  'failover-waits': 'Not by waiting: everything that was received is applied before anything is opened.',
   'record-disagrees':
     'Possibly: applications may be writing where the record points, and nobody compares that server.',
   'writer-closed': 'Not while it stays closed. Who opens it without comparing accepts what it may have lost.',
@@ -200,7 +203,7 @@ function switchedOver(a: Assessment): Written {
 
 function riskInWords(risk: Risk | null, from: string): string {
   if (risk === null || risk.transactionsAtMost === null)
-    return `Unknown: nobody was watching ${from} when it failed. When it returns, what only it has is listed.`
+    return `Unknown: whoever did this had not seen ${from} alive${risk?.windowMs == null ? '' : `; commits of the last ${span(risk.windowMs)} before it was found silent may be missing`}. When it returns, what only it has is listed.`
   if (risk.lossless)
     return `No: semi-synchronous replication was working until ${from} failed, so every commit that an application was told of is here.`
   const window = `commits of its last ${risk.windowMs} ms may be missing, at most about ${risk.transactionsAtMost} at the rate seen`

@@ -3,6 +3,7 @@
  * Plain data, made for `status` and for reading a logged world again; nothing is decided by it.
  */
 import { type Assessment, assess, type Side } from './assessment.ts'
+import { heartbeatLagMs } from './freshness.ts'
 import { count, subtract } from './gtid-set.ts'
 import type { Memory } from './memory.ts'
 import type { Severity, Situation } from './situation.ts'
@@ -17,7 +18,7 @@ import {
   warningsOf,
   writable,
 } from './three-questions.ts'
-import type { Answer, Channel, HeartbeatRow, ServerName, World } from './world.ts'
+import type { Answer, Channel, ServerName, World } from './world.ts'
 import { closednessOf, takesWrites } from './writability.ts'
 
 export interface Overview {
@@ -234,23 +235,15 @@ function ledgerOverview({ memory, ledger, ledgerProblem }: Assessment): LedgerOv
   }
 }
 
-const heartbeatOf = ({ answer }: Side): HeartbeatRow | null =>
-  answer === null || typeof answer.heartbeat === 'string' ? null : answer.heartbeat
-
-/** How far the spare's newest heartbeat is behind the writer's, ms: both rows were written by the writer's clock. */
-export function heartbeatLagMs(a: Assessment): number | null {
-  const named = heartbeatOf(a.named)
-  const spare = heartbeatOf(a.spare)
-  return named === null || spare === null ? null : Math.max(0, named.writtenClockMs - spare.writtenClockMs)
-}
-
 /** Where nobody writes any, they are equal and say nothing. */
 function lagOf(a: Assessment): number | null {
-  return !takesWrites(a.named) || unwatched(a) ? null : heartbeatLagMs(a)
+  return !takesWrites(a.named) || unwatched(a) ? null : heartbeatLagMs(a.named.answer, a.spare.answer)
 }
 
 function watchOverview(a: Assessment): Overview['watch'] {
-  const row = heartbeatOf(a.named)
+  const row = a.named.answer?.heartbeat
   const agoMs = beatAgoMs(a)
-  return row === null || agoMs === null ? null : { who: row.watch, beatAgoMs: agoMs }
+  return row === undefined || typeof row === 'string' || agoMs === null
+    ? null
+    : { who: row.watch, beatAgoMs: agoMs }
 }

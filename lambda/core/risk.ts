@@ -1,19 +1,19 @@
 /** What a failover may lose: measured before the death, stated in the report, never guessed afterwards. */
+import { coveredUntilMs, type Evidence, freshness } from './freshness.ts'
 import { count, subtract } from './gtid-set.ts'
 import type { Memory } from './memory.ts'
-import type { Policy } from './policy.ts'
 import { held } from './spare.ts'
-import type { Answer, SemiSync, ServerName } from './world.ts'
+import type { SemiSync } from './world.ts'
 
 export interface Risk {
   /** Transactions that we saw on the old writer and that the new one does not have. */
   readonly missing: string
   readonly missingCount: number
-  /** The stretch of time before the death from which commits may be missing, ms; null if nobody watched. */
+  /** The stretch of time before the death from which commits may be missing, ms; null if nothing was seen or proven of it. */
   readonly windowMs: number | null
-  /** How many transactions that is at most, at the rate seen lately; null if nobody watched. */
+  /** How many transactions that is at most, at the rate seen lately; null if the old writer was not seen alive. */
   readonly transactionsAtMost: number | null
-  /** For how long before the first failed probe nothing at all had reached the spare, ms; null if nobody watched. */
+  /** For how long before the first failed probe nothing at all had reached the spare, ms; null likewise. */
   readonly quietMs: number | null
   /** No commit that anybody was told of is missing: semi-synchronous replication was working until it died. */
   readonly lossless: boolean
@@ -22,19 +22,20 @@ export interface Risk {
 /** How much faster than lately the writer may have been in its last moments. */
 const RATE_ALLOWANCE = 1.5
 
-export function assessRisk(memory: Memory, old: ServerName, spare: Answer, policy: Policy): Risk {
-  const { known, failingSinceMs } = memory.servers[old] ?? { known: null, failingSinceMs: null }
-  if (known === null || failingSinceMs === null || memory.coveredAtMs === null)
+export function assessRisk(e: Evidence): Risk {
+  const { memory, named, spare, policy } = e
+  const { known, failingSinceMs } = named
+  const coveredAtMs = coveredUntilMs(e)
+  if (known === null || failingSinceMs === null || coveredAtMs === null)
     return {
       missing: '',
       missingCount: 0,
-      windowMs: null,
+      windowMs: windowOfOthersMs(e, coveredAtMs),
       transactionsAtMost: null,
       quietMs: null,
       lossless: false,
     }
-  const spareName = Object.keys(memory.servers).find((name) => name !== old) ?? ''
-  const movedAtMs = memory.servers[spareName]?.channelMovedAtMs ?? null
+  const movedAtMs = e.spareMemory.channelMovedAtMs
   const has = held(spare)
   const missing = subtract(known.executed, has)
   const missingCount = count(missing)
@@ -44,11 +45,22 @@ export function assessRisk(memory: Memory, old: ServerName, spare: Answer, polic
   return {
     missing,
     missingCount,
-    windowMs: Math.round(missingCount > 0 ? Math.max(0, failingSinceMs - memory.coveredAtMs) : sinceReadMs),
+    windowMs: Math.round(missingCount > 0 ? Math.max(0, failingSinceMs - coveredAtMs) : sinceReadMs),
     transactionsAtMost: missingCount + Math.max(0, madeAtMost - arrived),
     quietMs: movedAtMs === null ? null : Math.max(0, Math.round(failingSinceMs - movedAtMs)),
     lossless: lossless(memory, known.semiSync, failingSinceMs + policy.detection.probeTimeoutMs),
   }
+}
+
+/** As far as the heartbeats or the holder before tell: whoever proved that the spare was fresh bounded it by that. */
+function windowOfOthersMs(e: Evidence, coveredAtMs: number | null): number | null {
+  const { failingSinceMs } = e.named
+  if (failingSinceMs === null) return null
+  const windows = [
+    ...(coveredAtMs === null ? [] : [Math.max(0, Math.round(failingSinceMs - coveredAtMs))]),
+    ...(freshness(e).kind === 'fresh' ? [e.policy.detection.freshnessMs] : []),
+  ]
+  return windows.length === 0 ? null : Math.min(...windows)
 }
 
 /** Commits that wait in vain go on without the spare once the time-out has passed, and not before. */

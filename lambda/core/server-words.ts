@@ -29,6 +29,14 @@ export function toBeatEachSecond(side: Side): string {
     : 'CHANGE REPLICATION SOURCE TO SOURCE_HEARTBEAT_PERIOD = 1'
 }
 
+/** So that what was received and is held back on purpose is applied now. */
+export function toApplyAtOnce(side: Side): string {
+  const change = isMariadb(side)
+    ? 'CHANGE MASTER TO MASTER_DELAY = 0'
+    : 'CHANGE REPLICATION SOURCE TO SOURCE_DELAY = 0'
+  return `STOP REPLICA SQL_THREAD; ${change}; START REPLICA SQL_THREAD`
+}
+
 /** Prints what these transactions changed; one command for each stretch of them. */
 export function toExtract(side: Side, gtidSet: string): readonly string[] {
   const decode = '--base64-output=DECODE-ROWS -v <binary logs>'

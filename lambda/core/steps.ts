@@ -1,7 +1,7 @@
 /** Builds the steps that rows order, each with its deadline. */
-import type { Assessment, Side } from './assessment.ts'
+import { type Assessment, evidenceOf, type Side } from './assessment.ts'
+import { NO_PROOF, type Proof, proofNow } from './freshness.ts'
 import { type Claim, formatLedger, type Intent, type Ledger } from './ledger.ts'
-import { provenFresh } from './spare.ts'
 import type { Step, SwapStep } from './step.ts'
 import type { EventName, ServerName, WriterRecord } from './world.ts'
 import { closednessOf } from './writability.ts'
@@ -80,23 +80,29 @@ export function settledRecord(a: Assessment): WriterRecord | null {
 }
 
 export function claimOf(a: Assessment, intent: Intent, target: ServerName, touched: boolean): Claim {
-  const inherited = a.claim.kind === 'none' ? 0 : a.claim.claim.heartbeatClockMs
-  return {
-    who: a.world.who,
-    intent,
-    target,
-    lengthMs: a.policy.claimMs,
-    touched,
-    heartbeatClockMs: inherited > 0 ? inherited : provenHeartbeat(a),
-  }
+  const { who } = a.world
+  const lengthMs = a.policy.claimMs
+  if (intent !== 'failover') return { who, intent, target, lengthMs, touched, ...NO_PROOF, sinceClockMs: 0 }
+  const standing = a.claim.kind === 'none' || a.claim.claim.intent !== 'failover' ? null : a.claim.claim
+  const proof = proofOf(a, standing)
+  const sinceClockMs = standing?.sinceClockMs || Math.floor(a.spare.answer?.clockMs ?? 0)
+  return { who, intent, target, lengthMs, touched, ...proof, sinceClockMs }
 }
 
-/** The spare's newest heartbeat, if it proves now that the spare was replicating when the writer died; else 0: nothing to inherit. */
-function provenHeartbeat(a: Assessment): number {
+/** Our own claim once more, with its proof as it stands now. */
+export function renewed(a: Assessment, claim: Claim): Claim {
+  return claim.intent === 'failover' ? { ...claim, ...proofOf(a, claim) } : claim
+}
+
+/**
+ * What whoever takes over may believe (R15): the named server is dead now, and the target was up to date then. What can't be judged at this moment
+ * stays as the claim has it, with the time that it was judged.
+ */
+function proofOf(a: Assessment, standing: Claim | null): Proof {
   const { answer } = a.spare
-  if (answer === null || typeof answer.heartbeat === 'string' || a.named.answer !== null) return 0
-  const fresh = provenFresh(answer, a.named.memory, a.memory, a.policy, null, a.now)
-  return fresh ? answer.heartbeat.writtenClockMs : 0
+  const kept = standing === null || a.memory.openUnderClaim ? NO_PROOF : standing
+  const judged = answer === null || a.named.health !== 'dead' ? null : proofNow(evidenceOf(a, answer))
+  return judged ?? { provenClockMs: kept.provenClockMs, heldCount: kept.heldCount }
 }
 
 export function close(side: Side, killFirst = false): Step | null {

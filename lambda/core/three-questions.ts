@@ -133,15 +133,19 @@ function ifWriterIsLost({ named, spare }: Assessment): Verdict {
   )
 }
 
-const UNFIT: Readonly<Record<Unfitness, (a: Assessment) => string>> = {
+/** Why the spare could not take over, as the end of a sentence. */
+export const UNFIT: Readonly<Record<Unfitness, (a: Assessment) => string>> = {
   silent: (a) => `${a.spare.name} does not answer`,
   held: (a) => `${a.spare.name} is held`,
   'not-a-replica': (a) => `${a.spare.name} is not set up to replicate`,
   'not-armed': () => 'automatic failover is not armed',
-  'freshness-unproven': (a) => `no fresh heartbeat has reached ${a.spare.name}`,
-  stale: (a) => `no fresh heartbeat has reached ${a.spare.name}`,
-  'possibly-short': (a) => `${a.spare.name} restarted, and no heartbeat written since has reached it`,
+  'freshness-unproven': (a) => `whether ${a.spare.name} receives everything has not been seen yet`,
+  stale: (a) => `${a.spare.name} has not received what ${a.named.name} committed some time ago`,
+  'possibly-short': (a) =>
+    `${a.spare.name} restarted or lost what it had received, and has not been seen to have everything since`,
   'applier-broken': (a) => `the applier of ${a.spare.name} stopped with an error`,
+  'applier-stopped': (a) => `the applier of ${a.spare.name} is stopped`,
+  delayed: (a) => `${a.spare.name} applies everything late on purpose`,
   errant: (a) => `${a.spare.name} has transactions of its own`,
 }
 
@@ -158,6 +162,11 @@ function ifWriterDied(a: Assessment, lagMs: number | null): Verdict {
   const { semiSync } = named.answer ?? { semiSync: null }
   if (semiSync?.working === true)
     return verdict('no', `Each commit on ${named.name} waits until ${spare.name} has received it.`)
+  if (lagMs !== null && lagMs > a.policy.detection.freshnessMs)
+    return verdict(
+      'no',
+      `If ${named.name} died now, ${spare.name} would first apply the ${span(lagMs)} that it is behind; it has received everything but the last moments.`,
+    )
   return lagMs === null
     ? verdict('no', `${spare.name} follows; how far it is behind can't be told.`)
     : verdict('no', `If ${named.name} died now, about its last ${span(Math.max(lagMs, 1))} would be lost.`)

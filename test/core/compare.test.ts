@@ -10,6 +10,7 @@ import {
   withoutOurs,
 } from '../../lambda/core/compare.ts'
 import { digest } from '../../lambda/core/digest.ts'
+import type { Evidence } from '../../lambda/core/freshness.ts'
 import { canonical } from '../../lambda/core/gtid-set.ts'
 import { type Memory, newMemory, type ServerMemory } from '../../lambda/core/memory.ts'
 import { assessRisk } from '../../lambda/core/risk.ts'
@@ -120,9 +121,15 @@ describe('what a failover may cost', () => {
     }
   }
 
+  /** On what a failover from alice to bob is judged. */
+  const evidence = (memory: Memory, spare: Answer): Evidence => {
+    const { alice, bob } = memory.servers as Record<'alice' | 'bob', ServerMemory>
+    return { spare, spareMemory: bob, named: alice, memory, policy: POLICY, claim: null, now: 10_000 }
+  }
+
   test('nobody watched: unknown, not nothing', () => {
     const { spare } = answers(BEGINNING, BEGINNING)
-    expect(assessRisk(memoryOf({}, {}), 'alice', spare, POLICY)).toEqual({
+    expect(assessRisk(evidence(memoryOf({}, {}), spare))).toEqual({
       missing: '',
       missingCount: 0,
       windowMs: null,
@@ -138,7 +145,7 @@ describe('what a failover may cost', () => {
       { coveredAtMs: 8000 },
       { known: known(`${A}:1-12,${B}:1-5`, 17), failingSinceMs: 10_000 },
     )
-    expect(assessRisk(memory, 'alice', spare, POLICY)).toMatchObject({
+    expect(assessRisk(evidence(memory, spare))).toMatchObject({
       missing: `${A}:11-12`,
       missingCount: 2,
       windowMs: 2000,
@@ -149,7 +156,7 @@ describe('what a failover may cost', () => {
   test('an idle writer, everything arrived: nothing', () => {
     const { spare } = answers(BEGINNING, BEGINNING)
     const memory = memoryOf({ coveredAtMs: 9000 }, { known: known(BEGINNING, 15), failingSinceMs: 10_000 })
-    expect(assessRisk(memory, 'alice', spare, POLICY)).toMatchObject({
+    expect(assessRisk(evidence(memory, spare))).toMatchObject({
       missingCount: 0,
       transactionsAtMost: 0,
     })
@@ -161,7 +168,7 @@ describe('what a failover may cost', () => {
       { coveredAtMs: 9000, commitsPerSecond: 100 },
       { known: known(BEGINNING, 15), failingSinceMs: 10_000 },
     )
-    expect(assessRisk(memory, 'alice', spare, POLICY)).toMatchObject({
+    expect(assessRisk(evidence(memory, spare))).toMatchObject({
       missingCount: 0,
       transactionsAtMost: 120,
     })

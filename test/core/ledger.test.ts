@@ -12,7 +12,9 @@ const claim = fc.record({
   target: name,
   lengthMs: fc.integer({ min: 1, max: 999_999_999 }),
   touched: fc.boolean(),
-  heartbeatClockMs: number,
+  provenClockMs: number,
+  heldCount: number,
+  sinceClockMs: number,
 })
 const ledgers: fc.Arbitrary<Ledger> = fc.record({
   revision: number,
@@ -48,7 +50,9 @@ const claimed = formatLedger({
     target: 'bob',
     lengthMs: 15_000,
     touched: false,
-    heartbeatClockMs: 0,
+    provenClockMs: 0,
+    heldCount: 0,
+    sinceClockMs: 0,
   },
 })
 
@@ -77,7 +81,9 @@ test('it fits into the record, with the longest names and numbers there are', ()
       target: longest,
       lengthMs: 999_999_999,
       touched: true,
-      heartbeatClockMs: most,
+      provenClockMs: most,
+      heldCount: most,
+      sinceClockMs: most,
     },
     pause: { untilClockMs: most },
     holds: [longest, `${'a'.repeat(31)}b`],

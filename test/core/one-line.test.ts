@@ -5,7 +5,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { setOfState } from '../../lambda/adapters/mysql/dialect-mariadb.ts'
-import { assess, errantOnSpare, lackedBySpare, spareClean } from '../../lambda/core/assessment.ts'
+import { assess, errantOnSpare, evidenceOf, lackedBySpare, spareClean } from '../../lambda/core/assessment.ts'
 import { decide } from '../../lambda/core/decide.ts'
 import { members, ofOrigin, subtract } from '../../lambda/core/gtid-set.ts'
 import { learn } from '../../lambda/core/learn.ts'
@@ -232,9 +232,9 @@ describe('X32: what follows from it', () => {
     const known = remembered(before)
     const servers = { ...before.servers }
     if (servers.alice !== undefined) servers.alice = { ...servers.alice, answer: null }
-    const { spare, memory } = judged({ ...before, servers }, failing(known))
-    if (spare.answer === null) throw new Error('bob answers')
-    expect(assessRisk(memory, 'alice', spare.answer, POLICY).missing).toBe('')
+    const a = judged({ ...before, servers }, failing(known))
+    if (a.spare.answer === null) throw new Error('bob answers')
+    expect(assessRisk(evidenceOf(a, a.spare.answer)).missing).toBe('')
   })
 })
 

@@ -1,4 +1,5 @@
 /** Where explorations begin: two watches at work on a healthy pair, and pairs on which more can go wrong. */
+import { NO_PROOF } from '../../lambda/core/freshness.ts'
 import { formatLedger } from '../../lambda/core/ledger.ts'
 import { settledIn } from './explore.ts'
 import { firstLedger } from './healthy.ts'
@@ -71,7 +72,7 @@ export const BEGINNINGS: Readonly<Record<string, () => SimState>> = {
         touched: false,
       } as const
       state.directory.ledger = formatLedger(
-        firstLedger({ revision: 8, claim: { ...claim, heartbeatClockMs: 0 } }),
+        firstLedger({ revision: 8, claim: { ...claim, ...NO_PROOF, sinceClockMs: 0 } }),
       )
       state.directory.history = [...state.directory.history, state.directory.ledger]
       state.servers.alice.closed = true

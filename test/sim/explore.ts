@@ -7,6 +7,7 @@ import { fingerprint } from './fingerprint.ts'
 import { broken, settledData, unrest } from './musts.ts'
 import type { Between } from './observe.ts'
 import { commit, type Decide, type Event, happen } from './pair.ts'
+import { writeHeartbeat } from './server.ts'
 import { clone, cutName, EPOCH_MS, NAMES, type Name, type SimState, takesWrites } from './state.ts'
 import { Story, tellEvent } from './story.ts'
 
@@ -58,12 +59,12 @@ export function beatByTime(state: SimState): void {
   for (const name of NAMES) {
     const server = state.servers[name]
     if (!takesWrites(server) || !state.directory.ledger?.includes(`writer=${name} `)) continue
-    server.heartbeat = {
+    writeHeartbeat(state, server, {
       sequence: 1,
       writtenClockMs: EPOCH_MS + state.now + server.skewMs,
       watch: 'w0',
       watchSinceClockMs: EPOCH_MS - 60_000,
-    }
+    })
   }
 }
 

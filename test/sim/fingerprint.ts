@@ -13,8 +13,9 @@ const IGNORED: ReadonlySet<string> = new Set([
   'told',
   'timeline',
   'commitsPerSecond',
+  'leftAtFirst',
+  'left',
   'risk',
-  'coveredAtMs',
   'version',
   'sequence',
   'session',
@@ -34,7 +35,7 @@ export function fingerprint(state: SimState): string {
       : ledger
           .replace(/revision=(\d+)/, (_, each) => `revision=${clip(Number(each) - revision, 4)}`)
           .replace(/since=\d+/, '')
-          .replace(/,\d{10,}/, ',t')
+          .replaceAll(/,\d{10,}/g, ',t')
   const parts: unknown[] = [
     text(state.directory.ledger),
     state.directory.record?.values[0],
@@ -86,6 +87,7 @@ function serverPrint(state: SimState, server: SimServer): unknown {
     ago(server.lastReceivedMs, 5000),
     server.everReceived,
     server.slow,
+    server.receivesLateMs,
     server.applier,
     server.applierErrno,
     ago(server.startedMs, 4000),
@@ -163,14 +165,15 @@ function invocationPrint(
 const DECIDES_FOR_MS: Readonly<Record<string, number | null>> = {
   failingSinceMs: 8000,
   channelMovedAtMs: 5000,
-  replicatingAtMs: 8000,
+  coveredAtMs: 8000,
+  applierOnAtMs: 8000,
   appliedAtMs: 1001,
   bothSinceMs: null,
   endsAtMs: 7000,
   tookOverAtMs: 61_000,
   lastAnswerAtMs: null,
   takenAtMs: null,
-  catchingUpSinceMs: null,
+  movedAtMs: null,
   sinceMs: null,
 }
 

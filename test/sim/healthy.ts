@@ -79,6 +79,8 @@ function server(name: Name): SimServer {
     applierErrno: 0,
     brokenApplier: false,
     slow: false,
+    delaySeconds: 0,
+    receivesLateMs: 0,
     startedMs: -HOUR_MS,
     skewMs: name === 'alice' ? 100 : -100,
     heartbeat: {
@@ -88,6 +90,7 @@ function server(name: Name): SimServer {
       watchSinceClockMs: EPOCH_MS - 60_000,
     },
     relayHeartbeat: null,
+    heartbeats: [],
     hasTable: true,
     takeover: { epoch: 3, gtidSet: BEGINNING },
     skipsReplicaStart: true,
@@ -132,14 +135,18 @@ export function healthy(policy: Partial<Policy> = {}): SimState {
 const unseen = { answered: false, open: false, sick: false, heard: false }
 const unlinked = () => ({ session: null, guard: null, beat: null, probingSinceMs: null })
 
-/** A watch that has not looked yet. Each has a monotonic clock of its own. */
+/** How far the monotonic clock of every second invocation has come when it starts: some processes are young, some are not. */
+const OLD_MS = 1_000_000
+
+/** A watch that has not looked yet. Each has a monotonic clock of its own; that of a new process begins with it (X59). */
 export function newInvocation(
   state: SimState,
   who: string,
   lastsMs = 150_000,
   asked: ManualRequest | null = null,
 ): SimInvocation {
-  const offsetMs = 1_000_000 * (1 + Object.keys(state.invocations).length)
+  const others = Object.keys(state.invocations).length
+  const offsetMs = (others % 2 === 0 ? 0 : OLD_MS * others) - state.now
   return {
     who,
     asked,

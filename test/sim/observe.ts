@@ -168,7 +168,7 @@ function facts(
       applierErrno: server.applierErrno,
       applierError: server.applierErrno === 0 ? '' : `error ${server.applierErrno}`,
       applying: server.half === '' ? [] : [server.half],
-      delaySeconds: 0,
+      delaySeconds: server.delaySeconds,
       lastReceivedClockMs: EPOCH_MS + server.lastReceivedMs + server.skewMs,
     },
     heartbeat: server.hasTable ? (server.heartbeat ?? 'no-row') : 'no-table',

@@ -31,7 +31,7 @@ function walks(deciding: Decide, prepare: (story: Story) => void = () => {}): Wa
     commits: 3,
     untilMs: 100_000,
     statesMax: 1e9,
-    secondsMax: 20,
+    secondsMax: 50,
     seeds,
     events: 200,
   }

@@ -163,10 +163,15 @@ describe('the writer dies', () => {
     expectWriter(story, 'bob', 4)
   })
 
-  test('catching up takes too long: the claim is released and taken again', () => {
+  test('X4: catching up takes long: the claim is kept, people are told at growing intervals', () => {
     const story = watched({ failover: { ...POLICY.failover, catchUpTimeoutMs: 5000 } })
     set(story, 'bob', { slow: true }).commit('alice').wait(100).and({ do: 'crash', server: 'alice' })
-    story.until('catch-up-too-long').act().wait(100).until('catching-up')
+    story.until('catch-up-too-long')
+    for (let turn = 0; turn < 400; turn++) story.turn('w1', 200)
+    expect(story.ledger.claim).toMatchObject({ who: 'w1', touched: false })
+    // After 5, 10, 20, 40 and 80 seconds.
+    expect(story.state.messages.filter((event) => event === 'failover-waits')).toHaveLength(5)
+    expect(story.state.messages).not.toContain('failover-refused')
     story.and({ do: 'apply', server: 'bob' }).calm()
     expectWriter(story, 'bob', 4)
   })
@@ -392,11 +397,11 @@ describe('it is not dead', () => {
   test('T4: it answers and cannot commit: writer-stalled, nothing is changed', () => {
     const story = watched()
     story.change('its writes hang', (state) => {
-      const { links } = invocationOf(state, 'w1')
+      const { links, offsetMs } = invocationOf(state, 'w1')
       links.alice.beat = {
         sequence: 9,
         state: 'pending',
-        sentAtMs: state.now + 1_000_000,
+        sentAtMs: state.now + offsetMs,
         endedAtMs: null,
         message: '',
       }
@@ -531,6 +536,24 @@ describe('the spare may not take over', () => {
     const story = watched()
     set(story, 'bob', { skipsReplicaStart: false }).until('not-armed')
     refused(story.and({ do: 'crash', server: 'alice' }), 'spare-not-armed')
+  })
+
+  test('X4: its applier was stopped long before, perhaps on purpose: refused until somebody starts it', () => {
+    const story = watched()
+    set(story, 'bob', { applier: 'off' })
+    for (let second = 0; second < 10; second++) story.turn('w1', 1000).commit('alice')
+    story.turn('w1', 0)
+    refused(story.and({ do: 'crash', server: 'alice' }), 'spare-applier-stopped')
+    expectWriter(set(story, 'bob', { applier: 'on' }).calm(), 'bob', 4)
+  })
+
+  test('X4: it applies an hour late on purpose: refused until somebody ends the delay', () => {
+    const story = watched()
+    set(story, 'bob', { delaySeconds: 3600, slow: true })
+    for (let second = 0; second < 10; second++) story.turn('w1', 1000).commit('alice')
+    expect(story.turn('w1', 0).code()).toBe('spare-behind')
+    refused(story.and({ do: 'crash', server: 'alice' }), 'spare-delayed')
+    expectWriter(set(story, 'bob', { delaySeconds: 0, slow: false }).calm(), 'bob', 4)
   })
 
   test('nobody watched when it died: freshness-unproven', () => {

@@ -8,6 +8,7 @@
  */
 import { contains, ofOrigin, subtract, union } from '../../lambda/core/gtid-set.ts'
 import type { ServerStep } from '../../lambda/core/step.ts'
+import type { HeartbeatRow } from '../../lambda/core/world.ts'
 import { EPOCH_MS, isCut, NAMES, type Name, otherOf, type SimServer, type SimState, UUIDS } from './state.ts'
 
 /** A silent connection counts as lost after two of its heartbeats, and not before this. */
@@ -56,14 +57,17 @@ function receive(state: SimState, replica: SimServer, source: SimServer): void {
     replica.silentSinceMs = null
     replica.half = ''
     const own = ofOrigin(source.executed, UUIDS[replica.name])
-    const incoming = subtract(subtract(source.executed, own), heldBy(replica))
+    const incoming = subtract(
+      subtract(subtract(source.executed, own), heldBy(replica)),
+      underWay(state, replica, source),
+    )
     if (incoming !== '') {
       replica.received = union(replica.received, incoming)
       replica.everReceived = union(replica.everReceived, incoming)
     }
     replica.lastReceivedMs = state.now
     replica.moves = Math.max(replica.moves, Math.floor(state.now / replica.heartbeatPeriodMs) + 1)
-    replica.relayHeartbeat = newer(replica.relayHeartbeat, source.heartbeat)
+    replica.relayHeartbeat = newer(replica.relayHeartbeat, lastHeartbeat(state, replica, source))
     if (source.takeover !== null && (replica.takeover?.epoch ?? 0) < source.takeover.epoch)
       replica.takeover = source.takeover
     return
@@ -78,6 +82,27 @@ function receive(state: SimState, replica: SimServer, source: SimServer): void {
   const lostAfterMs = Math.max(LOST_AFTER_MS, 2 * replica.heartbeatPeriodMs)
   if (replica.receiver === 'on' && silentMs >= lostAfterMs) replica.receiver = 'connecting'
   if (replica.receiver === 'connecting' && silentMs >= RECONNECT_MS) replica.receiverErrno = 2003
+}
+
+/** What the source has committed and a late replica has not received yet. */
+function underWay(state: SimState, { receivesLateMs }: SimServer, source: SimServer): string {
+  if (receivesLateMs === 0) return ''
+  return state.acknowledged
+    .filter(({ server, atMs }) => server === source.name && atMs > state.now - receivesLateMs)
+    .map(({ gtid }) => gtid)
+    .join(',')
+}
+
+function lastHeartbeat(state: SimState, { receivesLateMs }: SimServer, source: SimServer) {
+  if (receivesLateMs === 0) return source.heartbeat
+  return source.heartbeats.findLast(({ atMs }) => atMs <= state.now - receivesLateMs)?.row ?? null
+}
+
+const HEARTBEATS_KEPT = 200
+
+export function writeHeartbeat(state: SimState, server: SimServer, row: HeartbeatRow): void {
+  server.heartbeat = row
+  server.heartbeats = [...server.heartbeats, { row, atMs: state.now }].slice(-HEARTBEATS_KEPT)
 }
 
 /** Each server has a row of its own, and the highest sequence counts: one that was lost may still be the newest of all. */
@@ -224,12 +249,12 @@ function carryOut(state: SimState, server: SimServer, step: ServerStep, who: str
     case 'beat':
       if (server.closed || server.halfClosed || clockMs(state, server) >= step.untilClockMs)
         return 'its own guard'
-      server.heartbeat = {
+      writeHeartbeat(state, server, {
         sequence: step.sequence,
         writtenClockMs: clockMs(state, server),
         watch: who,
         watchSinceClockMs: step.watchSinceClockMs,
-      }
+      })
       return ''
   }
 }

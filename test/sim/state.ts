@@ -81,11 +81,17 @@ export interface SimServer {
   brokenApplier: boolean
   /** It applies only when the story says so. */
   slow: boolean
+  /** It applies this late on purpose. */
+  delaySeconds: number
+  /** What it receives is this old: the way from the writer is too narrow for what the writer commits. */
+  receivesLateMs: number
   startedMs: number
   skewMs: number
   heartbeat: HeartbeatRow | null
   /** The newest heartbeat row among what was received. */
   relayHeartbeat: HeartbeatRow | null
+  /** The rows that were written here, newest last, as long as a late replica may still receive them. */
+  heartbeats: readonly { readonly row: HeartbeatRow; readonly atMs: number }[]
   hasTable: boolean
   takeover: TakeoverRow | null
   skipsReplicaStart: boolean

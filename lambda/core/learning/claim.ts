@@ -1,10 +1,11 @@
 /** What was done under our own claim, and what became of it. */
 
+import { count, subtract } from '../gtid-set.ts'
 import { parseLedger } from '../ledger.ts'
-import type { ClaimMemory, LedgerMemory, Memory, Move } from '../memory.ts'
+import type { CatchingUp, ClaimMemory, LedgerMemory, Memory, Move } from '../memory.ts'
 import { caughtUp } from '../spare.ts'
 import type { SwapStep } from '../step.ts'
-import type { World } from '../world.ts'
+import type { Answer, World } from '../world.ts'
 import { closednessOf } from '../writability.ts'
 import { currentLedger } from './ledger.ts'
 
@@ -48,7 +49,8 @@ export function learnClaim(
           reconnected: false,
           detached: before?.detached ?? false,
           follow: { times: 0, lastAtMs: null },
-          catchingUpSinceMs: null,
+          catchingUp: null,
+          takenOverClockMs: landed === 'take-over' && before === null ? parsed.claim.provenClockMs : 0,
           targetStartedClockMs: null,
           closing: before?.closing ?? null,
           lowered: before?.lowered ?? null,
@@ -69,9 +71,14 @@ export function learnClaim(
   const target = world.servers[parsed.claim.target]?.answer
   if (target && memory.targetStartedClockMs === null)
     memory = { ...memory, targetStartedClockMs: target.startedClockMs }
-  if (target && memory.catchingUpSinceMs === null && !caughtUp(target))
-    memory = { ...memory, catchingUpSinceMs: now }
-  return memory
+  return target ? { ...memory, catchingUp: learnCatchingUp(memory.catchingUp, target, now) } : memory
+}
+
+function learnCatchingUp(before: CatchingUp | null, target: Answer, now: number): CatchingUp | null {
+  if (caughtUp(target)) return before
+  const left = count(subtract(target.channel?.received ?? '', target.executed))
+  if (before === null) return { sinceMs: now, leftAtFirst: left, left, movedAtMs: now }
+  return left === before.left ? before : { ...before, left, movedAtMs: now }
 }
 
 /** The batch of the claim lowered the writer record's TTL, too. */

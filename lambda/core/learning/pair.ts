@@ -1,21 +1,28 @@
-/** What both servers together show: freshness, how much is covered, the commit rate, the comparison. */
+/** What both servers together show: what the spare has received and applied, the commit rate, the comparison. */
 import { compareSpare } from '../compare.ts'
 import { contains, subtract, union } from '../gtid-set.ts'
 import type { Ledger } from '../ledger.ts'
 import type { Comparison, Known, Memory } from '../memory.ts'
 import { held } from '../spare.ts'
 import type { Answer, ServerName, World } from '../world.ts'
+import { currentLedger } from './ledger.ts'
+
+/** What is known of one server as the spare of the other says nothing of the other way round. */
+function ofThisWriter(before: Memory, { writer }: Ledger): Memory {
+  if ((currentLedger(before)?.writer ?? writer) === writer) return before
+  const received = { coveredAtMs: null, unreceivedMarks: [], acknowledgedAtMs: null }
+  return { ...before, ...received, appliedAtMs: null, unappliedMarks: [], bothSinceMs: null, lagMs: null }
+}
 
 export function learnPair(
-  before: Memory,
+  memory: Memory,
   learned: Memory,
   ledger: Ledger,
   world: World,
-  now: number,
 ): Pick<
   Memory,
-  | 'replicatingAtMs'
   | 'coveredAtMs'
+  | 'unreceivedMarks'
   | 'acknowledgedAtMs'
   | 'appliedAtMs'
   | 'unappliedMarks'
@@ -24,14 +31,14 @@ export function learnPair(
   | 'commitsPerSecond'
   | 'comparison'
 > {
+  const before = ofThisWriter(memory, ledger)
   const spareName = Object.keys(world.servers).find((name) => name !== ledger.writer) ?? ''
   const spare = world.servers[spareName]?.answer ?? null
   const named = world.servers[ledger.writer]?.answer ?? null
   const knownBefore = before.servers[ledger.writer]?.known ?? null
-  let { replicatingAtMs, coveredAtMs, commitsPerSecond } = before
+  let { commitsPerSecond } = before
+  const received = learnReceived(before, named, spare, knownBefore, world.policy.detection.freshnessMs)
   const applied = learnApplied(before, named, spare, knownBefore)
-  if (spare !== null && knownBefore !== null && contains(held(spare), knownBefore.executed))
-    coveredAtMs = Math.max(coveredAtMs ?? 0, knownBefore.readAtMs)
   if (named !== null && knownBefore !== null && named.readAtMs > knownBefore.readAtMs + 100) {
     const known = learned.servers[ledger.writer]?.known
     const rate = (((known?.count ?? 0) - knownBefore.count) * 1000) / (named.readAtMs - knownBefore.readAtMs)
@@ -39,26 +46,14 @@ export function learnPair(
   }
   if (named === null || spare === null)
     return {
-      replicatingAtMs,
-      coveredAtMs,
+      ...received,
       acknowledgedAtMs: before.acknowledgedAtMs,
       ...applied,
       commitsPerSecond,
       comparison: before.comparison,
     }
-  if (
-    spare.channel?.receiver === 'on' &&
-    spare.channel.applier === 'on' &&
-    typeof spare.heartbeat !== 'string' &&
-    typeof named.heartbeat !== 'string'
-  ) {
-    // As old as the newest heartbeat that it has applied: both were written by the named server's clock.
-    const behindMs = named.heartbeat.writtenClockMs - spare.heartbeat.writtenClockMs
-    replicatingAtMs = Math.max(replicatingAtMs ?? 0, now - Math.max(0, behindMs))
-  }
   return {
-    replicatingAtMs,
-    coveredAtMs,
+    ...received,
     acknowledgedAtMs: acknowledgedAtMs(before, world, ledger.writer, spare),
     ...applied,
     commitsPerSecond,
@@ -75,7 +70,35 @@ function acknowledgedAtMs(before: Memory, world: World, writer: ServerName, spar
   const waiting = answer?.semiSync?.working === true && answer.semiSync.replicasAcknowledging === 1
   if (!waiting || spare.semiSync?.acknowledges !== true || beat?.state !== 'committed')
     return before.acknowledgedAtMs
-  return Math.max(before.acknowledgedAtMs ?? 0, beat.sentAtMs)
+  const { acknowledgedAtMs } = before
+  return acknowledgedAtMs === null ? beat.sentAtMs : Math.max(acknowledgedAtMs, beat.sentAtMs)
+}
+
+/**
+ * Up to when the spare has received all that the writer had committed: the latest of our readings of the writer that the spare has the whole
+ * of. Those that it lacks are remembered until it has them, so that one which is always some looks behind is known to be that far behind.
+ */
+function learnReceived(
+  { coveredAtMs: before, unreceivedMarks }: Memory,
+  named: Answer | null,
+  spare: Answer | null,
+  knownBefore: Known | null,
+  freshnessMs: number,
+): Pick<Memory, 'coveredAtMs' | 'unreceivedMarks'> {
+  const now = named === null ? null : { executed: named.executed, readAtMs: named.readAtMs }
+  const has = spare === null ? null : held(spare)
+  const had = [...unreceivedMarks, knownBefore, now].filter(
+    (each) => each !== null && has !== null && contains(has, each.executed),
+  )
+  const times = [before, ...had.map((each) => each?.readAtMs ?? null)].filter((time) => time !== null)
+  const coveredAtMs = times.length === 0 ? null : Math.max(...times)
+  const left = unreceivedMarks.filter(({ readAtMs }) => coveredAtMs === null || readAtMs > coveredAtMs)
+  if (now === null || now.readAtMs === coveredAtMs || left.length === MARKS_MAX)
+    return { coveredAtMs, unreceivedMarks: left }
+  // Looks may be quick: a few marks reach far enough back only if they are apart.
+  const newest = left.at(-1)
+  const due = newest === undefined || now.readAtMs - newest.readAtMs >= (2 * freshnessMs) / MARKS_MAX
+  return { coveredAtMs, unreceivedMarks: due ? [...left, now] : left }
 }
 
 /**

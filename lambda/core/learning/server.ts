@@ -1,6 +1,7 @@
 /** Evidence about one server: failed probes in a row, the last answer, what moves on its channel. */
-import { count } from '../gtid-set.ts'
+import { contains, count, union } from '../gtid-set.ts'
 import type { Known, ServerMemory } from '../memory.ts'
+import { held } from '../spare.ts'
 import type { ActResult } from '../step.ts'
 import { channelMark } from '../witness.ts'
 import type { Answer, ServerView } from '../world.ts'
@@ -75,7 +76,16 @@ export function learnServer(
     unwritten: unwritten(before, view, last, now),
     channelMark: mark,
     channelMovedAtMs: mark === memory.channelMark ? memory.channelMovedAtMs : movedAtMs(answer, before, now),
+    held: everHeld(before, answer),
+    applierOnAtMs: answer.channel?.applier === 'on' ? answer.readAtMs : before.applierOnAtMs,
   }
+}
+
+/** Of this server: one that was set up anew under the same name begins anew. */
+function everHeld(before: ServerMemory, answer: Answer): string {
+  const has = held(answer)
+  if (before.held === has || before.known?.uuid !== answer.uuid || contains(has, before.held)) return has
+  return union(before.held, has)
 }
 
 /**

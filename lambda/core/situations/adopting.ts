@@ -5,6 +5,7 @@
 import { type Assessment, acts, isOpen, type Side, waived } from '../assessment.ts'
 import { requestText } from '../by-hand.ts'
 import { digest } from '../digest.ts'
+import { NO_PROOF } from '../freshness.ts'
 import { canonical, count, lastOfOrigin, subtract } from '../gtid-set.ts'
 import type { Ledger } from '../ledger.ts'
 import { tell } from '../message.ts'
@@ -253,7 +254,7 @@ function claimToOpen(a: Assessment, { name, answer }: Side): Ledger['claim'] {
   if (answer == null || closednessOf(answer) === 'open') return null
   const { who } = a.world
   const lengthMs = a.policy.claimMs
-  return { who, intent: 'undo', target: name, lengthMs, touched: true, heartbeatClockMs: 0 }
+  return { who, intent: 'undo', target: name, lengthMs, touched: true, ...NO_PROOF, sinceClockMs: 0 }
 }
 
 /** The side that has everything the other has; the first one if neither does. */

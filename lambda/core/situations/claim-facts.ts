@@ -24,7 +24,7 @@ export const wouldLose = ({ answer }: Side) => answer !== null && losesRelayLog(
 export const receiving = (a: Assessment) =>
   a.spare.answer?.channel != null && a.spare.answer.channel.receiver !== 'off'
 export const applying = (a: Assessment) => a.spare.answer?.channel?.applier === 'on'
-export const catchingUpMs = (a: Assessment) => a.now - (mine(a)?.ours.catchingUpSinceMs ?? a.now)
+export const catchingUpMs = (a: Assessment) => a.now - (mine(a)?.ours.catchingUp?.sinceMs ?? a.now)
 /**
  * A look costs the appliers time on a small server. So the longer it has taken, the rarer it is looked, and the end is noticed a
  * twentieth later at the most.
@@ -41,6 +41,3 @@ export const whyShort = (side: Side) =>
   wouldLose(side)
     ? `both threads of ${side.name} are stopped before it has applied everything it received, and MariaDB throws that away as soon as one is started`
     : `${side.name} has restarted and no heartbeat written since has been applied: it may lack what it had received before`
-
-export const tooLong = (a: Assessment) =>
-  !applied(a.spare) && catchingUpMs(a) > a.policy.failover.catchUpTimeoutMs

@@ -5,17 +5,15 @@ import { tell } from '../message.ts'
 import type { Row } from '../situation.ts'
 import { held } from '../spare.ts'
 import * as steps from '../steps.ts'
+import { catchingUp } from './catching-up.ts'
 import {
   applierFailed,
   applying,
   asked,
-  betweenLooksMs,
-  catchingUpMs,
   namedShort,
   openedNothing,
   receiving,
   release,
-  tooLong,
 } from './claim-facts.ts'
 import { openingSettled } from './sweeping.ts'
 
@@ -36,7 +34,7 @@ export const promoting: readonly Row[] = [
   {
     code: 'reattaching',
     severity: 'warning',
-    when: (a) => (applierFailed(a) || tooLong(a)) && !asked(a) && openedNothing(a),
+    when: (a) => applierFailed(a) && !asked(a) && openedNothing(a),
     because: (a) =>
       `${a.spare.name} can't be promoted now: it receives from ${a.named.name} again before the claim is released.`,
     step: (a) => steps.startThreads(a.spare, { applier: false, receiver: true }),
@@ -62,17 +60,6 @@ export const promoting: readonly Row[] = [
     tell: (a) => tell(a, 'failover-refused', 'critical'),
   },
   {
-    code: 'catch-up-too-long',
-    severity: 'critical',
-    when: (a) => tooLong(a) && openedNothing(a),
-    because: (a) =>
-      `${a.spare.name} has not applied everything it received after ${Math.round(catchingUpMs(a) / 1000)} s: the claim is released, and tried again.`,
-    advice: () =>
-      'failover.catchUpTimeoutMs bounds this wait. Nothing is lost by waiting; nobody can write meanwhile.',
-    step: release,
-    tell: (a) => tell(a, 'failover-refused', 'critical'),
-  },
-  {
     code: 'applier-starting',
     severity: 'warning',
     when: (a) => !applied(a.spare) && !applying(a),
@@ -80,14 +67,7 @@ export const promoting: readonly Row[] = [
       `${a.spare.name} has received transactions that it has not applied, and its applier is stopped: it is started.`,
     step: (a) => steps.startThreads(a.spare, { applier: true, receiver: false }),
   },
-  {
-    code: 'catching-up',
-    severity: 'warning',
-    when: (a) => !applied(a.spare),
-    because: (a) => `${a.spare.name} applies what it received before it is opened.`,
-    afterMs: betweenLooksMs,
-    progress: true,
-  },
+  ...catchingUp,
   {
     code: 'asking-for-the-rest',
     severity: 'warning',

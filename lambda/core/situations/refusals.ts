@@ -4,14 +4,18 @@ import {
   confirmedDead,
   deadButUnheard,
   errantOnSpare,
+  evidenceOf,
   paused,
   type Unfitness,
   unfit,
   waived,
 } from '../assessment.ts'
 import { byHand, insteadOfActing } from '../by-hand.ts'
+import { freshness } from '../freshness.ts'
 import { tell } from '../message.ts'
+import { toApplyAtOnce } from '../server-words.ts'
 import type { Row } from '../situation.ts'
+import { span } from '../span.ts'
 import { whyShort } from './claim-facts.ts'
 
 const dead = (a: Assessment) => a.named.answer === null && (confirmedDead(a) || deadButUnheard(a))
@@ -22,25 +26,59 @@ const heartbeatAge = (a: Assessment) => {
     : `the newest one it applied is ${((a.spare.answer.clockMs - row.writtenClockMs) / 1000).toFixed(1)} s old`
 }
 /** A spare that is no replica has no view of the writer either: `no-witness` comes first. */
-const WORDS: Readonly<Record<Exclude<Unfitness, 'silent' | 'not-a-replica'>, (a: Assessment) => string>> = {
+type Reason = Exclude<Unfitness, 'silent' | 'not-a-replica'>
+const WORDS: Readonly<Record<Reason, (a: Assessment) => string>> = {
   held: (a) => `${a.spare.name} is held and may not take part until it is released`,
   'not-armed': () => 'automatic failover is not armed (heartbeat table, skip_replica_start)',
-  'freshness-unproven': (a) =>
-    `nobody watched when it died, so nothing proves that ${a.spare.name} was up to date (${heartbeatAge(a)})`,
-  stale: (a) => `${a.spare.name} was not replicating well before it died (${heartbeatAge(a)})`,
+  'freshness-unproven': (a) => `${whyUnproven(a)} (${heartbeatAge(a)})`,
+  stale: (a) =>
+    `${a.spare.name} was not replicating well before it died: it lacks what ${a.named.name} had at least ${span(behindMs(a))} before (${heartbeatAge(a)})`,
   'possibly-short': (a) => whyShort(a.spare),
   'applier-broken': (a) =>
     `the applier of ${a.spare.name} is stopped by an error (${a.spare.answer?.channel?.applierError})`,
+  'applier-stopped': (a) =>
+    `the applier of ${a.spare.name} was stopped long before it died, perhaps on purpose: ${a.spare.name} has received everything, and has not applied it`,
+  delayed: (a) =>
+    `${a.spare.name} applies everything ${span((a.spare.answer?.channel?.delaySeconds ?? 0) * 1000)} late on purpose, and has not applied all that it received`,
   errant: (a) => `${a.spare.name} has transactions of its own (${errantOnSpare(a).slice(0, 200)})`,
 }
 
-function refusal(code: string, when: (a: Assessment) => boolean, why: (a: Assessment) => string): Row {
+/** What a person can do so that it goes on by itself. */
+const MENDS: Readonly<Partial<Record<Reason, (a: Assessment) => string>>> = {
+  'applier-stopped': (a) =>
+    `Or START REPLICA SQL_THREAD on ${a.spare.name}: once it runs, the failover goes on by itself.`,
+  delayed: (a) => `Or, on ${a.spare.name}, ${toApplyAtOnce(a.spare)}: the failover then goes on by itself.`,
+}
+
+/** Nothing was seen of how far it was behind: not that it was, and not that nobody watched. */
+function whyUnproven(a: Assessment): string {
+  const { lastAnswerAtMs, failingSinceMs } = a.named.memory
+  const { bothSinceMs } = a.memory
+  if (lastAnswerAtMs === null)
+    return `this invocation did not see it alive, and nothing proves that ${a.spare.name} was up to date`
+  const both =
+    bothSinceMs === null ? 'never together with' : `for ${span((failingSinceMs ?? a.now) - bothSinceMs)} with`
+  return `whether ${a.spare.name} was up to date is not known: this invocation saw it alive ${both} ${a.spare.name}`
+}
+
+const behindMs = (a: Assessment) => {
+  const fresh = a.spare.answer === null ? null : freshness(evidenceOf(a, a.spare.answer))
+  return fresh?.kind === 'stale' ? fresh.behindMs : 0
+}
+
+function refusal(
+  code: string,
+  when: (a: Assessment) => boolean,
+  why: (a: Assessment) => string,
+  mend: (a: Assessment) => string = () => '',
+): Row {
   return {
     code,
     severity: 'critical',
     when: (a) => dead(a) && !waived(a, code) && when(a),
     because: (a) => `${a.named.name} is dead and nobody can write. No failover: ${why(a)}.`,
-    advice: (a) => `Bring ${a.named.name} back. ${byHand(a, code)}`,
+    advice: (a) =>
+      [`Bring ${a.named.name} back.`, mend(a), byHand(a, code)].filter((each) => each !== '').join(' '),
     afterMs: 200,
     refuses: true,
     tell: (a) => tell(a, 'failover-refused', 'critical'),
@@ -72,7 +110,7 @@ export const refusals: readonly Row[] = [
   ),
   refusal('paused', paused, () => 'the pair is paused'),
   ...(Object.keys(WORDS) as (keyof typeof WORDS)[]).map((reason) =>
-    refusal(`spare-${reason}`, (a) => unfit(a) === reason, WORDS[reason]),
+    refusal(`spare-${reason}`, (a) => unfit(a) === reason, WORDS[reason], MENDS[reason]),
   ),
   refusal(
     'cooldown',

@@ -16,12 +16,13 @@ import {
 } from '../assessment.ts'
 import { takeoverAgain } from '../compare.ts'
 import { channelState, follows, replicationStopped } from '../following.ts'
+import { aheadMs } from '../freshness.ts'
 import { tell } from '../message.ts'
 import { STAYS_DOWN } from '../server-words.ts'
 import type { Row } from '../situation.ts'
-import { aheadMs } from '../spare.ts'
 import * as steps from '../steps.ts'
 import { stalledMs, takesWrites, writability } from '../writability.ts'
+import { spareBehind } from './spare-behind.ts'
 
 const namedReceives = (a: Assessment) =>
   a.named.answer?.channel != null && a.named.answer.channel.receiver !== 'off'
@@ -162,13 +163,7 @@ export const spareStates: readonly Row[] = [
         : `${a.spare.name} has nothing that ${a.named.name} lacks: START REPLICA on ${a.named.name}.`,
     tell: (a) => (a.memory.moved?.from === a.spare.name ? tell(a, 'old-writer-returned', 'warning') : null),
   },
-  {
-    code: 'spare-behind',
-    severity: 'warning',
-    when: (a) => unfit(a) !== null && takesWrites(a.named),
-    because: (a) => `${a.named.name} takes writes; ${a.spare.name} could not take over now (${unfit(a)}).`,
-    advice: () => 'Automatic failover is armed again as soon as a fresh heartbeat has been applied there.',
-  },
+  ...spareBehind,
   {
     code: 'clocks-apart',
     severity: 'warning',

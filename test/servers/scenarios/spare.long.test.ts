@@ -129,18 +129,19 @@ playScenarios('spare', {
       await settlesAs(watch, 'spare-stopped')
       await commitRows(stage, 'unapplied', 200)
       await receivedAll(stage)
-      await eventually('its heartbeat is stale', () => {
+      await eventually('that is long ago', () => {
         const seenAtMs = looks(watch).find(({ situation: code }) => code === 'spare-stopped')?.world
           .wallClockMs
         return seenAtMs !== undefined && Date.now() - seenAtMs > 4000
       })
       await alice.kill()
-      await situation(watch, 'spare-stale')
-      expect(await told(stage, 'failover-refused')).toContain('was not replicating well before it died')
+      await situation(watch, 'spare-applier-stopped')
+      expect(await told(stage, 'failover-refused')).toContain('was stopped long before it died')
       await nothingOpened(stage)
-      // Nothing was thrown away: the person who starts the applier gets all of it.
+      // Nothing was thrown away: the person who starts the applier gets all of it, and the failover.
       await bob.query('START REPLICA SQL_THREAD')
-      await eventually('all of it is applied', async () => (await rowsOf(stage, 'unapplied')) === 200)
+      await failedOver(stage)
+      expect(await rowsOf(stage, 'unapplied')).toBe(200)
     },
   },
 
@@ -246,7 +247,7 @@ playScenarios('spare', {
       await commitRows(stage, 'delayed', 20)
       await settlesAs(watch, 'spare-behind')
       await alice.kill()
-      await situation(watch, 'spare-stale')
+      await situation(watch, 'spare-delayed')
       await nothingOpened(stage)
       expect(await rowsOf(stage, 'delayed')).toBe(0)
     },
