@@ -1,7 +1,11 @@
 /** How fresh the spare was when the writer died, and what follows: whatever the age of the process that judges it. */
 import { describe, expect, test } from 'vitest'
+import { decide } from '../../lambda/core/decide.ts'
 import { contains } from '../../lambda/core/gtid-set.ts'
-import { invocationOf, type SimServer } from './state.ts'
+import { overview } from '../../lambda/core/overview.ts'
+import { POLICY } from './healthy.ts'
+import { observe } from './observe.ts'
+import { clone, invocationOf, type SimServer } from './state.ts'
 import { Story } from './story.ts'
 
 const set = (story: Story, server: 'alice' | 'bob', change: Partial<SimServer>) =>
@@ -9,30 +13,148 @@ const set = (story: Story, server: 'alice' | 'bob', change: Partial<SimServer>) 
     Object.assign(state.servers[server], change),
   )
 
-/** A writer that commits twice a second and has done so for two minutes, watched by `w0`, and a spare that is behind. */
-function behind(spare: Partial<SimServer>): Story {
-  const story = new Story({ tolerant: true }).start('w0', 3_600_000)
-  set(story, 'bob', spare)
-  return busy(story, ['w0'], 130).and({ do: 'kill', who: 'w0' })
-}
+const FRESHNESS_MS = POLICY.detection.freshnessMs
 
-function busy(story: Story, watches: readonly string[], seconds: number): Story {
-  for (let half = 0; half < seconds * 2; half++) {
-    story.commit('alice')
-    for (const who of watches) story.turn(who, 0)
-    story.wait(500)
-  }
+/** A writer that commits every second and has done so for two minutes, watched by one process that has seen all of it. */
+function busy(story: Story, who: string, seconds: number): Story {
+  for (let second = 0; second < seconds; second++) story.commit('alice').turn(who, 1000)
   return story
 }
 
-describe('X59: a young process proves nothing that is older than itself', () => {
-  test('a spare that receives 30 s late is not opened by a watch that is 4 s old', () => {
-    const story = behind({ receivesLateMs: 30_000 }).start('w1')
-    busy(story, ['w1'], 4).and({ do: 'crash', server: 'alice' })
-    for (let turn = 0; turn < 100; turn++) story.turn('w1', 300)
-    expect(story.violations, story.trace()).toEqual([])
-    expect(story.openServers, story.trace()).toEqual([])
-    expect(contains(story.state.servers.bob.executed, story.state.servers.alice.executed)).toBe(false)
-    expect(invocationOf(story.state, 'w1').code).toMatch(/spare-stale|spare-freshness-unproven/)
+const lostBy = ({ state }: Story) =>
+  state.acknowledged.filter(({ gtid }) => !contains(state.servers.bob.executed, gtid))
+
+const AGES_S = [0, 1, 2, 4, 8, 15, 30, 60]
+const LAGS_S = [0, 2, 4, 8, 15, 30, 60, 120]
+
+/** The writer dies after two minutes, the spare that far behind; and a process takes over the watching that many seconds before. */
+function deaths(lagS: number, kind: 'receives' | 'applies'): ReadonlyMap<number, Story> {
+  const history = new Story({ tolerant: true }).start('w0', 3_600_000)
+  if (kind === 'receives') set(history, 'bob', { receivesLateMs: lagS * 1000 })
+  const stories = new Map<number, Story>()
+  for (let leftS = 121; leftS >= 0; leftS--) {
+    if (kind === 'applies' && leftS === lagS) set(history, 'bob', { slow: true })
+    if (AGES_S.includes(leftS)) stories.set(leftS, relieved(history, leftS))
+    busy(history, 'w0', 1)
+  }
+  return stories
+}
+
+function relieved({ state }: Story, ageS: number): Story {
+  const story = new Story({ tolerant: true })
+  story.state = state
+  story.and({ do: 'kill', who: 'w0' })
+  if (ageS > 0) busy(story.start('w1'), 'w1', ageS).wait(300)
+  story.and({ do: 'crash', server: 'alice' })
+  return ageS > 0 ? story : story.start('w1')
+}
+
+/** What the process judged in the end: the code of its refusal, or that it opened. */
+function verdictOf(story: Story): string {
+  for (let turn = 0; turn < 50; turn++) story.turn('w1', 300)
+  if (story.state.servers.bob.slow) {
+    set(story, 'bob', { slow: false })
+    for (let turn = 0; turn < 30; turn++) story.turn('w1', 100)
+  }
+  return story.openServers.includes('bob') ? 'opened' : story.code('w1')
+}
+
+/** Nothing older than what was declared is lost. */
+function expectWithinWindow(story: Story): void {
+  const { memory, offsetMs } = invocationOf(story.state, 'w1')
+  const windowMs = memory.risk?.windowMs ?? null
+  expect(windowMs, story.trace()).not.toBeNull()
+  const foundAtMs = (memory.timeline.find(({ what }) => what === 'detected')?.atMs ?? 0) - offsetMs
+  // The servers' clocks are 200 ms apart, and a process that saw only one of them can't know that.
+  for (const { atMs } of lostBy(story)) expect(foundAtMs - atMs).toBeLessThanOrEqual((windowMs ?? 0) + 200)
+}
+
+describe.each(['receives', 'applies'] as const)(
+  'X59, X4: a spare that %s late, by the age of the process',
+  (kind) => {
+    test.each(LAGS_S)(
+      'by %i s: what is judged does not depend on the age, but that it may not be known yet',
+      (lagS) => {
+        const verdicts = new Map<number, string>()
+        for (const [ageS, story] of deaths(lagS, kind)) {
+          const verdict = verdictOf(story)
+          verdicts.set(ageS, verdict)
+          expect(story.violations, story.trace()).toEqual([])
+          if (verdict === 'opened') expectWithinWindow(story)
+        }
+        const judged = new Set([...verdicts.values()].filter((code) => code !== 'spare-freshness-unproven'))
+        const fresh = kind === 'applies' || lagS * 1000 < FRESHNESS_MS
+        expect([...judged], JSON.stringify([...verdicts])).toEqual([fresh ? 'opened' : 'spare-stale'])
+        // Who saw both twice knows that everything was received.
+        if (kind === 'applies')
+          for (const ageS of AGES_S.filter((each) => each >= 2))
+            expect(verdicts.get(ageS), `${ageS} s`).toBe('opened')
+      },
+    )
+  },
+)
+
+describe('X59: what is said while all is well', () => {
+  test.each([
+    ['receives', 110, /could not take over now: bob is 1 min behind; bob has not received/],
+    ['applies', 110, /bob is 1 min behind: it has received everything, and would take over only after/],
+  ] as const)(
+    'a spare that %s %i s late is behind, from the second look on, and by how much is said',
+    (kind, lagS, words) => {
+      const story = new Story({ tolerant: true }).start('w0', 3_600_000)
+      if (kind === 'receives') set(story, 'bob', { receivesLateMs: lagS * 1000 })
+      busy(story, 'w0', 121 - lagS)
+      if (kind === 'applies') set(story, 'bob', { slow: true })
+      busy(story, 'w0', lagS).and({ do: 'kill', who: 'w0' })
+      story.start('w1').turn('w1', 100).turn('w1', 100).look('w1')
+      expect(story.code('w1')).toBe('spare-behind')
+      const { memory, offsetMs } = invocationOf(story.state, 'w1')
+      const world = observe(clone(story.state), 'w1')
+      const now = story.state.now + offsetMs
+      const seen = overview(decide(memory, world, now), world, now)
+      expect(seen).toMatchObject({ ok: false, situation: 'spare-behind', severity: 'warning' })
+      expect(seen.because).toMatch(words)
+    },
+  )
+})
+
+describe('X4, R15: the proof goes from holder to holder', () => {
+  const REFUSED = /^(spare-|no-witness|proving-refused|applier-failed|target-restarted)/
+
+  /** A watch begins every minute and ends after two and a half, as the schedule has it. */
+  function minutes(story: Story, count: number, names: { next: number }): void {
+    for (let second = 0; second < count * 60; second++) {
+      if (second % 60 === 0) story.start(`w${names.next++}`)
+      for (const [who, { finished }] of Object.entries(story.state.invocations)) {
+        if (finished) story.and({ do: 'kill', who })
+        else story.turn(who, 0)
+      }
+      story.wait(1000)
+    }
+  }
+
+  test('an applier is busy for ten minutes when the writer dies: watches come and go, and the failover is made', () => {
+    const story = new Story()
+    const names = { next: 1 }
+    minutes(story, 2, names)
+    set(story, 'bob', { slow: true })
+    for (let second = 0; second < 20; second++) {
+      for (const who of Object.keys(story.state.invocations)) story.turn(who, 0)
+      story.commit('alice').wait(1000)
+    }
+    story.wait(10).and({ do: 'crash', server: 'alice' })
+    const codes = new Set<string>()
+    story.codes.clear()
+    minutes(story, 10, names)
+    for (const code of story.codes) codes.add(code)
+    expect(story.openServers).toEqual([])
+    expect([...codes].filter((code) => REFUSED.test(code))).toEqual([])
+    // After one, two, four and eight minutes, by whoever held the claim then, and nothing else was told.
+    expect(story.state.messages).toEqual(Array.from({ length: 4 }, () => 'failover-waits'))
+    expect(story.ledger.claim).toMatchObject({ intent: 'failover', target: 'bob', touched: true })
+    set(story, 'bob', { slow: false })
+    minutes(story, 1, names)
+    expect(story.ledger).toMatchObject({ writer: 'bob', epoch: 4, claim: null })
+    expect(lostBy(story)).toEqual([])
   })
 })

@@ -6,6 +6,7 @@ import {
   errantOnSpare,
   evidenceOf,
   paused,
+  silentForMs,
   type Unfitness,
   unfit,
   waived,
@@ -92,6 +93,9 @@ function cooling(a: Assessment): boolean {
   return a.spare.answer.clockMs - a.ledger.sinceClockMs < a.policy.failover.cooldownMs
 }
 
+/** Long enough for a watch that saw both alive to have confirmed the same death, and claimed. */
+const PROOF_OF_OTHERS_MS = 5000
+
 export const refusals: readonly Row[] = [
   {
     // Never waived: a spare that is opened while nothing may be closed is a second writer as soon as the first one returns.
@@ -109,6 +113,20 @@ export const refusals: readonly Row[] = [
     () => 'the configuration says failover.mode = alert, a person decides',
   ),
   refusal('paused', paused, () => 'the pair is paused'),
+  {
+    // A young watch is no reason to tell people that nobody fails over: an older one may be about to.
+    code: 'proof-awaited',
+    severity: 'critical',
+    when: (a) =>
+      dead(a) &&
+      a.world.request === null &&
+      unfit(a) === 'freshness-unproven' &&
+      silentForMs(a) < PROOF_OF_OTHERS_MS,
+    because: (a) =>
+      `${a.named.name} is dead, and ${whyUnproven(a)}: the ledger is read again, because another watch may have seen more.`,
+    afterMs: 500,
+    readsDirectory: true,
+  },
   ...(Object.keys(WORDS) as (keyof typeof WORDS)[]).map((reason) =>
     refusal(`spare-${reason}`, (a) => unfit(a) === reason, WORDS[reason], MENDS[reason]),
   ),
@@ -129,6 +147,7 @@ export const refusals: readonly Row[] = [
 export const FORCEABLE: readonly string[] = [
   'no-witness',
   ...refusals
+    .filter(({ refuses }) => refuses === true)
     .map(({ code }) => code)
     .filter((code) => code !== 'too-late-in-invocation' && code !== OBSERVED),
 ]
