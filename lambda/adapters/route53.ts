@@ -84,7 +84,7 @@ export function createRoute53Directory(options: Route53DirectoryOptions): Direct
   async function swap(step: SwapStep): Promise<ActResult> {
     const startedAtMs = monotonicNow()
     const verdict = objectionTo(step) ?? (await change(step))
-    return { step, ...verdict, startedAtMs, endedAtMs: monotonicNow() }
+    return { step, ...verdict, errno: null, startedAtMs, endedAtMs: monotonicNow() }
   }
 
   async function change(step: SwapStep): Promise<Verdict> {

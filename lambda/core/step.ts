@@ -154,6 +154,8 @@ export interface ActResult {
    */
   readonly outcome: 'done' | 'refused' | 'unknown'
   readonly message: string
+  /** The server's own number of the error that ended it; null if it sent none. */
+  readonly errno: number | null
   readonly startedAtMs: number
   readonly endedAtMs: number
   /** Of a swap that was done: the change to follow until it is visible. */

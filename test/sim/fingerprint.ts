@@ -101,6 +101,7 @@ function serverPrint(state: SimState, server: SimServer): unknown {
       stepPrint(state, step as never, who),
       tag(state, server, who, session),
     ]),
+    server.refuses,
     server.openedBy,
   ]
 }

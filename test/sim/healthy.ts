@@ -97,6 +97,7 @@ function server(name: Name): SimServer {
     semiSync: null,
     events: { scheduler: 'disabled', list: [] },
     refusesEvents: false,
+    refuses: {},
     heartbeatPeriodMs: 1000,
     sessions: [],
     nextSession: 10,

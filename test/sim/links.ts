@@ -103,6 +103,7 @@ function createDirectory(stage: Stage, who: string): Directory {
         step,
         outcome: 'refused',
         message: refusal,
+        errno: null,
         startedAtMs: atMs,
         endedAtMs: atMs,
         changeId: null,

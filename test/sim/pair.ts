@@ -185,16 +185,16 @@ function ended(
   step: Step,
   outcome: ActResult['outcome'],
   message: string,
-  changeId: string | null = null,
+  { changeId = null, errno = null }: Partial<Pick<ActResult, 'changeId' | 'errno'>> = {},
 ): void {
   const atMs = state.now + invocation.offsetMs
-  invocation.last = { step, outcome, message, startedAtMs: atMs, endedAtMs: atMs, changeId }
+  invocation.last = { step, outcome, message, errno, startedAtMs: atMs, endedAtMs: atMs, changeId }
 }
 
 function performSwap(state: SimState, invocation: SimInvocation, step: SwapStep, how: How): Effect[] {
   const { who } = invocation
   const end = (outcome: ActResult['outcome'], message: string, changeId: string | null = null) =>
-    ended(state, invocation, step, outcome, message, changeId)
+    ended(state, invocation, step, outcome, message, { changeId })
   if (state.directory.outage || isCut(state, who, 'directory')) {
     end('unknown', 'no answer')
     return []
@@ -263,8 +263,8 @@ function performOnServer(state: SimState, invocation: SimInvocation, step: Serve
   const name = step.server as Name
   const server = state.servers[name]
   const link = invocation.links[name]
-  const end = (outcome: ActResult['outcome'], message: string) => {
-    ended(state, invocation, step, outcome, message)
+  const end = (outcome: ActResult['outcome'], message: string, errno: number | null = null) => {
+    ended(state, invocation, step, outcome, message, { errno })
     if (step.kind === 'beat') noteBeat(state, invocation, step.server as Name, step.sequence, outcome)
     // A connection on which something was lost is given up: the next look dials a new one.
     if (outcome === 'unknown' && step.kind !== 'beat' && step.kind !== 'queue-close') link.session = null
@@ -285,6 +285,11 @@ function performOnServer(state: SimState, invocation: SimInvocation, step: Serve
   if (server.status === 'frozen' || how === 'late' || hangs) {
     server.flying = [...server.flying, { step, session, who, planned }]
     end(step.kind === 'queue-close' ? 'done' : 'unknown', 'no answer')
+    return []
+  }
+  const refusal = server.refuses[step.kind]
+  if (refusal !== undefined) {
+    end(refusal.outcome, `it will not ${step.kind}`, refusal.errno)
     return []
   }
   const { outcome, message, effects } = run(state, server, step, who, { late: false, planned })

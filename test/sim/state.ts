@@ -45,6 +45,11 @@ export interface Flying {
   readonly planned: boolean
 }
 
+export interface Refusing {
+  readonly outcome: 'refused' | 'unknown'
+  readonly errno: number | null
+}
+
 export interface SimServer {
   readonly name: Name
   family: 'mysql' | 'mariadb'
@@ -98,6 +103,8 @@ export interface SimServer {
   semiSync: SemiSync | null
   events: EventsView
   refusesEvents: boolean
+  /** What it does to every step of a kind, until it stops: says no, or never answers. */
+  refuses: Readonly<Partial<Record<ServerStep['kind'], Refusing>>>
   heartbeatPeriodMs: number
   sessions: readonly SimSession[]
   nextSession: number

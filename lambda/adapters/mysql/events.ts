@@ -50,6 +50,7 @@ function stateOf(status: string): ServerEvent['state'] {
 /** One event that can't be enabled keeps none of the others back; it is told. */
 export async function startEvents(context: StepContext, { enable }: StartEventsStep): Promise<StepEnd> {
   const refused: string[] = []
+  let errno: number | null = null
   if (enable.length > 0) {
     const aid = await context.openAid()
     // This setting ends with the aid.
@@ -61,6 +62,7 @@ export async function startEvents(context: StepContext, { enable }: StartEventsS
         context.changed()
       } catch (error) {
         if (serverErrno(error) === null) throw error
+        errno ??= serverErrno(error)
         refused.push(
           `${event.schema}.${event.name}: ${error instanceof Error ? error.message : String(error)}`,
         )
@@ -71,7 +73,7 @@ export async function startEvents(context: StepContext, { enable }: StartEventsS
   await context.control.query('SET GLOBAL event_scheduler = ON')
   return refused.length === 0
     ? { outcome: 'done', message: '' }
-    : { outcome: 'refused', message: `the scheduler runs; not enabled: ${refused.join('; ')}` }
+    : { outcome: 'refused', message: `the scheduler runs; not enabled: ${refused.join('; ')}`, errno }
 }
 
 export async function stopEvents(context: StepContext): Promise<StepEnd> {

@@ -163,8 +163,9 @@ class MysqlLink implements ServerLink {
 
   async perform(step: ServerStep): Promise<ActResult> {
     const startedAtMs = this.#options.monotonicNow()
-    const end = (outcome: ActResult['outcome'], message: string): ActResult => {
-      return { step, outcome, message, startedAtMs, endedAtMs: this.#options.monotonicNow(), changeId: null }
+    const end = (outcome: ActResult['outcome'], message: string, errno: number | null = null): ActResult => {
+      const endedAtMs = this.#options.monotonicNow()
+      return { step, outcome, message, errno, startedAtMs, endedAtMs, changeId: null }
     }
     if (step.kind === 'queue-close') return this.#queueClose(step, end)
     const control = this.#control
@@ -177,8 +178,8 @@ class MysqlLink implements ServerLink {
     if (this.#standing !== null || this.#performing) {
       return end('refused', 'the connection is waiting for an earlier answer; nothing was sent')
     }
-    const { outcome, message } = await this.#performOver(control, profile, step)
-    return end(outcome, message)
+    const { outcome, message, errno } = await this.#performOver(control, profile, step)
+    return end(outcome, message, errno)
   }
 
   async close(): Promise<void> {

@@ -76,8 +76,9 @@ export async function performStep(step: AwaitedStep, tools: StepTools): Promise<
 
 function endOf(error: unknown, state: 'unchanged' | 'sent' | 'changed'): StepEnd {
   const { message } = failureOf(error)
-  if (state === 'unchanged') return { outcome: 'refused', message: `${message}; nothing was changed` }
-  if (serverErrno(error) !== null) return { outcome: state === 'sent' ? 'refused' : 'unknown', message }
+  const errno = serverErrno(error)
+  if (state === 'unchanged') return { outcome: 'refused', message: `${message}; nothing was changed`, errno }
+  if (errno !== null) return { outcome: state === 'sent' ? 'refused' : 'unknown', message, errno }
   return {
     outcome: 'unknown',
     message: error instanceof DeadlineError ? message : `the connection broke: ${message}`,

@@ -32,7 +32,7 @@ export interface StepContext {
   changed(): void
 }
 
-export type StepEnd = Pick<ActResult, 'outcome' | 'message'>
+export type StepEnd = Pick<ActResult, 'outcome' | 'message'> & Partial<Pick<ActResult, 'errno'>>
 
 /** The channel's row of SHOW REPLICA STATUS; null if it isn't configured. */
 export async function replicationStatus(context: StepContext): Promise<Row | null> {
