@@ -52,6 +52,7 @@ describe('a server', () => {
 describe('the way out', () => {
   const unreached: DirectoryView = {
     state: 'unreadable',
+    startedAtMs: 0,
     readAtMs: 0,
     kind: 'timeout',
     message: 'Route 53 did not answer.',
@@ -74,7 +75,7 @@ describe('the way out', () => {
 
   test('a record that Hotspare does not touch', () => {
     const record = { type: 'A', ttlSeconds: 5, values: [], foreign: true }
-    const view: DirectoryView = { state: 'read', readAtMs: 0, ledger: null, record }
+    const view: DirectoryView = { state: 'read', startedAtMs: 0, readAtMs: 0, ledger: null, record }
     expect(directoryFinding('orders', view, 'w.example.com', null).wrong).toContain(
       'w.example.com is an alias',
     )

@@ -65,20 +65,21 @@ export function createRoute53Directory(options: Route53DirectoryOptions): Direct
   let rawLedger: RawLedger | null = null
 
   async function read(timeoutMs: number): Promise<DirectoryView> {
+    const startedAtMs = monotonicNow()
     const outcome = await readBothNames(client, options, names, timeoutMs)
-    const readAtMs = monotonicNow()
+    const times = { startedAtMs, readAtMs: monotonicNow() }
     if (!outcome.ok) {
       const message = explain('ListResourceRecordSets', options.hostedZoneId, outcome.failure, timeoutMs)
-      return { state: 'unreadable', readAtMs, kind: unreadableKind(outcome.failure), message }
+      return { state: 'unreadable', ...times, kind: unreadableKind(outcome.failure), message }
     }
     const set = ledgerSetOf(outcome.value.ledger)
     if (typeof set === 'string') {
       const message = `The TXT record ${names.ledger} is not a ledger of Hotspare's: ${set}. Mend or delete it by hand.`
-      return { state: 'unreadable', readAtMs, kind: 'error', message }
+      return { state: 'unreadable', ...times, kind: 'error', message }
     }
     rawLedger = set === null ? null : { text: unquoteText(valuesOf(set).join(' ')), set }
     const record = writerRecordOf(outcome.value.writer, options.recordType)
-    return { state: 'read', readAtMs, ledger: rawLedger?.text ?? null, record }
+    return { state: 'read', ...times, ledger: rawLedger?.text ?? null, record }
   }
 
   async function swap(step: SwapStep): Promise<ActResult> {

@@ -97,6 +97,18 @@ export interface ServerMemory {
   readonly held: string
   /** When its applier was last seen to run. */
   readonly applierOnAtMs: number | null
+  /** What the connection that stands has shown, and since when; null before the first answer. */
+  readonly standing: Standing | null
+}
+
+/** Times are those of the first look, over this very connection and without a break, that showed it so: it was so by then. */
+export interface Standing {
+  readonly session: number
+  readonly startedClockMs: number
+  readonly closed: boolean
+  readonly shownSinceMs: number
+  /** Its receiver runs or tries to; null if it is off. */
+  readonly receivingSinceMs: number | null
 }
 
 export interface EventsMemory {
@@ -245,6 +257,8 @@ export interface Mark {
 export interface Move {
   readonly from: ServerName
   readonly to: ServerName
+  /** When the swap was sent. */
+  readonly sentAtMs: number
   readonly changeId: string | null
   readonly closeQueued: boolean
 }
@@ -265,6 +279,7 @@ export function newMemory(policy: Policy, now: number, watchSinceClockMs: number
     channelMovedAtMs: null,
     held: '',
     applierOnAtMs: null,
+    standing: null,
   }
   return {
     startedAtMs: now,

@@ -226,6 +226,9 @@ export interface HeartbeatRow {
 
 export interface TakeoverRow {
   readonly epoch: number
+  readonly writer: ServerName
+  /** When it was first written, by that writer's clock. */
+  readonly takenClockMs: number
   readonly gtidSet: string
 }
 
@@ -277,6 +280,8 @@ export type DirectoryView = DirectoryRead | DirectoryUnreadable
 
 export interface DirectoryRead {
   readonly state: 'read'
+  /** When the reading began: what it shows may be as old as that (R13). */
+  readonly startedAtMs: number
   readonly readAtMs: number
   /** The ledger's text, its strings joined; null if there is no TXT record. */
   readonly ledger: string | null
@@ -286,6 +291,7 @@ export interface DirectoryRead {
 
 export interface DirectoryUnreadable {
   readonly state: 'unreadable'
+  readonly startedAtMs: number
   readonly readAtMs: number
   /** timeout: no answer. denied: the rights are missing. throttled: the account's request limit. error: anything else. */
   readonly kind: 'timeout' | 'denied' | 'throttled' | 'error'

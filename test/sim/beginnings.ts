@@ -87,6 +87,13 @@ export const BEGINNINGS: Readonly<Record<string, () => SimState>> = {
     return story.and({ do: 'kill', who: 'w0' }).wait(14_000).state
   },
 
+  'a failover while another watch reads its first ledger': () => {
+    const story = new Story({ tolerant: true }).start('w1')
+    for (let turn = 0; turn < 3; turn++) story.turn('w1', 1000)
+    story.start('w2').and({ do: 'begin-look', who: 'w2', part: 'directory' })
+    return story.and({ do: 'freeze', server: 'alice' }).until('opening', 'w1').state
+  },
+
   'a spare just opened by an invocation that is gone': () => {
     const story = new Story({ tolerant: true }).start('w0')
     for (let turn = 0; turn < 3; turn++) story.turn('w0', 1000)

@@ -8,12 +8,23 @@ import { broken, settledData, unrest } from './musts.ts'
 import type { Between } from './observe.ts'
 import { commit, type Decide, type Event, happen } from './pair.ts'
 import { writeHeartbeat } from './server.ts'
-import { clone, cutName, EPOCH_MS, NAMES, type Name, type SimState, takesWrites } from './state.ts'
+import {
+  clone,
+  cutName,
+  EPOCH_MS,
+  invocationOf,
+  NAMES,
+  type Name,
+  type SimState,
+  takesWrites,
+} from './state.ts'
 import { Story, tellEvent } from './story.ts'
 
 export interface Limits {
   readonly faults: number
   readonly commits: number
+  /** How many looks are torn: a part of them is read, and anything may happen before the rest is. @default 0 */
+  readonly torn?: number
   /** How long the story may be, ms of its own time. */
   readonly untilMs: number
   readonly statesMax: number
@@ -71,7 +82,10 @@ export function beatByTime(state: SimState): void {
 interface Spent {
   readonly faults: number
   readonly commits: number
+  readonly torn: number
 }
+
+const NOTHING_SPENT: Spent = { faults: 0, commits: 0, torn: 0 }
 
 const CLAIM_JUMP_MS = 16_000
 
@@ -83,6 +97,7 @@ function* nextEvents(state: SimState, spent: Spent, limits: Limits): Generator<[
     if (finished) continue
     if (pending === null) {
       yield [{ do: 'look', who }, spent]
+      yield* tornLooks(state, who, spent, limits)
       // Between the two reads of a look (R12): what the first reading shows is older than what the second does.
       const writer = NAMES.find((name) => takesWrites(state.servers[name]) && state.known.includes(name))
       if (writer !== undefined && spent.commits < limits.commits)
@@ -127,6 +142,16 @@ function* nextEvents(state: SimState, spent: Spent, limits: Limits): Generator<[
   if (state.directory.ledger?.includes('claim=')) yield [{ do: 'tick', ms: CLAIM_JUMP_MS }, spent]
 }
 
+/** The ledger and the record are read first, or one server is; what else the look reads comes at any later moment. */
+function* tornLooks(state: SimState, who: string, spent: Spent, limits: Limits): Generator<[Event, Spent]> {
+  const { begun, request } = invocationOf(state, who)
+  if (spent.torn >= (limits.torn ?? 0)) return
+  const torn = { ...spent, torn: spent.torn + 1 }
+  if (request.directory && begun.directory === null)
+    yield [{ do: 'begin-look', who, part: 'directory' }, torn]
+  for (const part of NAMES) if (begun[part] === null) yield [{ do: 'begin-look', who, part }, torn]
+}
+
 const BETWEEN: Readonly<Record<Name, Between>> = {
   alice: (state) => commit(state, 'alice'),
   bob: (state) => commit(state, 'bob'),
@@ -161,7 +186,7 @@ export function explore(beginning: SimState, limits: Limits, deciding: Decide = 
   const parents: number[] = [-1]
   const events: (Event | null)[] = [null]
   let depth = 0
-  let frontier: Node[] = [{ state: beginning, spent: { faults: 0, commits: 0 }, at: 0 }]
+  let frontier: Node[] = [{ state: beginning, spent: NOTHING_SPENT, at: 0 }]
   const violations: Violation[] = []
   const seconds = () => (performance.now() - startedMs) / 1000
   const over = () =>
@@ -180,7 +205,7 @@ export function explore(beginning: SimState, limits: Limits, deciding: Decide = 
           break
         }
         if (state === null) continue
-        const print = `${spent.faults}${spent.commits}${fingerprint(state)}`
+        const print = `${spent.faults}${spent.commits}${spent.torn}${fingerprint(state)}`
         if (visited.has(print)) continue
         visited.add(print)
         parents.push(node.at)
@@ -286,7 +311,7 @@ export function wander(
     const random = randomFrom(seed)
     const start = beginning()
     let state = start
-    let spent: Spent = { faults: 0, commits: 0 }
+    let spent = NOTHING_SPENT
     const taken: Event[] = []
     for (let count = 0; count < limits.events && violations.length === 0; count++) {
       const [event, spends] = choose([...nextEvents(state, spent, limits)], random) ?? [null, spent]
@@ -346,7 +371,7 @@ function weightOf(event: Event): number {
   if (event.do === 'look') return event.between === undefined ? 10 : 2
   if (event.do === 'act') return event.how === undefined ? 10 : 1
   if (event.do === 'tick') return event.ms === 1000 ? 6 : 1
-  if (event.do === 'commit') return 2
+  if (event.do === 'commit' || event.do === 'begin-look') return 2
   return event.do === 'cut' || event.do === 'crash' || event.do === 'freeze' ? 0.5 : 1
 }
 

@@ -151,6 +151,7 @@ function invocationPrint(
     invocation.request.directory,
     invocation.request.rereadLast,
     invocation.finished,
+    begunPrint(state, invocation, text),
     marks,
     walk(
       { ...memory, startedAtMs: null },
@@ -159,6 +160,42 @@ function invocationPrint(
     ),
     clip(invocation.endsMs - state.now, 20_000),
     invocation.seen,
+  ]
+}
+
+/** What a torn look has read already. */
+function begunPrint(
+  state: SimState,
+  { begun, offsetMs, who, memory }: SimInvocation,
+  text: (ledger: string) => string,
+) {
+  const now = state.now + offsetMs
+  const { directory } = begun
+  const shownBefore = (startedAtMs: number) =>
+    NAMES.map((name) => {
+      const { shownSinceMs, receivingSinceMs } = memory.servers[name]?.standing ?? {}
+      return [shownSinceMs, receivingSinceMs].map((sinceMs) => sinceMs != null && sinceMs < startedAtMs)
+    })
+  return [
+    directory?.state === 'read'
+      ? [
+          text(directory.ledger ?? ''),
+          clip(now - directory.startedAtMs, FAR_MS),
+          shownBefore(directory.startedAtMs),
+        ]
+      : null,
+    ...NAMES.map((name) => {
+      const view = begun[name]
+      if (view === null) return null
+      const { answer, probes, guard } = view
+      const facts = answer && [
+        answer.closed,
+        answer.executed,
+        tag(state, state.servers[name], who, answer.session),
+        answer.channel?.receiver,
+      ]
+      return [facts, probes.map(({ outcome }) => outcome), guard, clip(now - (answer?.readAtMs ?? 0), FAR_MS)]
+    }),
   ]
 }
 
@@ -176,6 +213,8 @@ const DECIDES_FOR_MS: Readonly<Record<string, number | null>> = {
   takenAtMs: null,
   movedAtMs: null,
   sinceMs: null,
+  shownSinceMs: 1,
+  receivingSinceMs: 1,
 }
 
 /** Times of a claim: without one they decide nothing. */

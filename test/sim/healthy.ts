@@ -92,7 +92,7 @@ function server(name: Name): SimServer {
     relayHeartbeat: null,
     heartbeats: [],
     hasTable: true,
-    takeover: { epoch: 3, gtidSet: BEGINNING },
+    takeover: { epoch: 3, writer: 'alice', takenClockMs: EPOCH_MS - 5 * HOUR_MS, gtidSet: BEGINNING },
     skipsReplicaStart: true,
     semiSync: null,
     events: { scheduler: 'disabled', list: [] },
@@ -164,6 +164,7 @@ export function newInvocation(
     seen: { alice: unseen, bob: unseen },
     lookedMs: state.now,
     directoryRead: false,
+    begun: { directory: null, alice: null, bob: null },
   }
 }
 

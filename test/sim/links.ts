@@ -90,7 +90,7 @@ function createDirectory(stage: Stage, who: string): Directory {
       await stage.pass(Math.min(stage.delayMs(), timeoutMs))
       const view = readDirectory(stage.state, invocationOf(stage.state, who))
       if (stage.trouble.denied === 'read')
-        return { state: 'unreadable', readAtMs: view.readAtMs, kind: 'denied', message: 'not authorized' }
+        return { ...view, state: 'unreadable', kind: 'denied', message: 'not authorized' }
       if (view.state === 'unreadable' || view.record === null) return view
       const elsewhere = view.record.type !== stage.state.policy.record.type
       return elsewhere ? { ...view, record: { ...view.record, foreign: true } } : view

@@ -54,7 +54,7 @@ const JUDGES: Readonly<Partial<Record<Effect['kind'], Judge>>> = {
   close: closed,
   'queue-close': closed,
   'start-threads': threadsStarted,
-  detach: blindly,
+  detach: detached,
   'stop-applier': blindly,
   swapped,
 }
@@ -68,6 +68,15 @@ function blindly(before: SimState, _after: SimState, { who, late, kind }: Effect
     ...(blind && kind !== 'queue-close' ? [`M4: ${who} did ${kind} and had seen neither server`] : []),
     ...(invocation.directoryRead ? [] : [`M4: ${who} did ${kind} and had never read the ledger`]),
   ]
+}
+
+/** R13: without a claim, receiving is stopped only from a server that is held at that moment. */
+function detached(before: SimState, after: SimState, effect: Effect): string[] {
+  const complaints = blindly(before, after, effect)
+  const ledger = ledgerOf(before)
+  const from = otherOf(effect.server as Name)
+  if (ledger === null || ledger.claim !== null || ledger.holds.includes(from)) return complaints
+  return [...complaints, `R13: ${effect.who} stopped receiving from ${from}, which nobody holds`]
 }
 
 function opened(before: SimState, after: SimState, effect: Effect): string[] {

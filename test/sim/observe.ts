@@ -23,9 +23,10 @@ export type Between = (state: SimState) => void
 /** Changes `state` only in the invocation's own connections. */
 export function observe(state: SimState, who: string, between: Between | null = null): World {
   const invocation = invocationOf(state, who)
+  const { begun } = invocation
   const servers = {
-    alice: viewOf(state, invocation, 'alice'),
-    bob: viewOf(state, invocation, 'bob'),
+    alice: begun.alice ?? viewOf(state, invocation, 'alice'),
+    bob: begun.bob ?? viewOf(state, invocation, 'bob'),
   }
   if (between !== null) {
     const { rereadLast } = invocation.request
@@ -39,7 +40,12 @@ export function observe(state: SimState, who: string, between: Between | null = 
         servers[name] = { ...servers[name], answer: { ...answer, executed: state.servers[name].executed } }
     }
   }
-  const directory = invocation.request.directory ? readDirectory(state, invocation) : null
+  const directory = invocation.request.directory
+    ? begun.directory === null
+      ? readDirectory(state, invocation)
+      : { ...begun.directory, readAtMs: state.now + invocation.offsetMs }
+    : null
+  invocation.begun = { directory: null, alice: null, bob: null }
   invocation.seen = { alice: seen(state, servers.alice, 'alice'), bob: seen(state, servers.bob, 'bob') }
   invocation.lookedMs = state.now
   if (directory?.state === 'read') invocation.directoryRead = true
@@ -188,10 +194,18 @@ function facts(
   }
 }
 
+/** Reads a part of the next look now: a look is torn, and anything may happen before its other parts are read. */
+export function beginLook(state: SimState, who: string, part: 'directory' | Name): void {
+  const invocation = invocationOf(state, who)
+  const read = part === 'directory' ? readDirectory(state, invocation) : viewOf(state, invocation, part)
+  invocation.begun = { ...invocation.begun, [part]: read }
+}
+
 export function readDirectory(state: SimState, invocation: SimInvocation): DirectoryView {
   const readAtMs = state.now + invocation.offsetMs
+  const times = { startedAtMs: readAtMs, readAtMs }
   if (state.directory.outage || isCut(state, invocation.who, 'directory'))
-    return { state: 'unreadable', readAtMs, kind: 'timeout', message: 'no answer' }
+    return { state: 'unreadable', ...times, kind: 'timeout', message: 'no answer' }
   const { ledger, record } = state.directory
-  return { state: 'read', readAtMs, ledger, record }
+  return { state: 'read', ...times, ledger, record }
 }

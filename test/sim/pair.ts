@@ -9,7 +9,7 @@ import { lastOfOrigin, union } from '../../lambda/core/gtid-set.ts'
 import type { ActResult, ServerStep, Step, SwapStep } from '../../lambda/core/step.ts'
 import type { ManualRequest, Obstacle, WriterRecord } from '../../lambda/core/world.ts'
 import { newInvocation } from './healthy.ts'
-import { type Between, observe } from './observe.ts'
+import { type Between, beginLook, observe } from './observe.ts'
 import { applyAll, crash, type Effect, land, noteFailure, restart, run, settle, wake } from './server.ts'
 import {
   clone,
@@ -30,6 +30,8 @@ export type How = 'well' | 'lost' | 'late'
 export type Event =
   | { readonly do: 'start'; readonly who: string; readonly lastsMs?: number; readonly asked?: ManualRequest }
   | { readonly do: 'look'; readonly who: string; readonly between?: Between }
+  /** A part of the next look is read now, the rest when it comes to that look. */
+  | { readonly do: 'begin-look'; readonly who: string; readonly part: 'directory' | Name }
   | { readonly do: 'act'; readonly who: string; readonly how?: How }
   | { readonly do: 'kill'; readonly who: string }
   | { readonly do: 'tick'; readonly ms: number }
@@ -78,6 +80,9 @@ function befall(state: SimState, event: Exclude<Event, { do: 'look' | 'act' }>):
         ...state.invocations,
         [event.who]: newInvocation(state, event.who, event.lastsMs, event.asked),
       }
+      return []
+    case 'begin-look':
+      beginLook(state, event.who, event.part)
       return []
     case 'kill':
       killInvocation(state, event.who)

@@ -5,10 +5,13 @@
 import { describe, expect, test } from 'vitest'
 import type { Assessment } from '../../lambda/core/assessment.ts'
 import { type Decision, decide, TABLES, type Tables } from '../../lambda/core/decide.ts'
+import { formatLedger } from '../../lambda/core/ledger.ts'
 import type { Memory } from '../../lambda/core/memory.ts'
 import * as steps from '../../lambda/core/steps.ts'
 import type { World } from '../../lambda/core/world.ts'
-import { settledIn, type Wandered, wander } from './explore.ts'
+import { explore, settledIn, type Wandered, wander } from './explore.ts'
+import { beginning } from './exploring.ts'
+import { firstLedger } from './healthy.ts'
 import { commit, type Decide } from './pair.ts'
 import { invocationOf, type SimServer, UUIDS } from './state.ts'
 import { Story, withDecision, withRow } from './story.ts'
@@ -270,6 +273,91 @@ describe('found by a story', () => {
     expect(tell(watched((memory, world, now) => decide(memory, world, now, atFirstSight)))).toEqual([])
     const neither: Decide = (memory, world, now) => wrongOrder(decide(memory, world, now, atFirstSight))
     expect(tell(watched(neither))).toEqual(['bob'])
+  })
+})
+
+describe('R13: a step that only the ledger justifies, on a ledger read before another’s claim', () => {
+  const failingOver = beginning('a failover while another watch reads its first ledger')
+  const limits = { faults: 0, commits: 0, torn: 1, untilMs: 60_000, statesMax: 5000, secondsMax: 60 }
+  /** At sight, on whatever this look read of the ledger. */
+  const atSight = withRow('watching', 'unnamed-open-unconfirmed', {
+    when: (a) => a.spare.answer?.closed === false && a.freshDirectory === null,
+  })
+
+  test('X2: the explorer finds it by itself: the new writer is closed by a watch that has just begun', () => {
+    expect(explore(failingOver(), limits).violations).toEqual([])
+    const [violation] = explore(failingOver(), limits, atSight).violations
+    expect(violation?.complaint).toBe('R4: a close of w2 closed bob, the named server')
+  })
+
+  test('X61: a released server is not cut off again on an old reading', () => {
+    shows(
+      /R13: w1 stopped receiving from bob, which nobody holds/,
+      (story) => {
+        const holds = (names: readonly string[]) =>
+          story.change(`held: ${names}`, ({ directory }) => {
+            const revision = 1 + Number(/revision=(\d+)/.exec(directory.ledger ?? '')?.[1])
+            directory.ledger = formatLedger(firstLedger({ revision, holds: names }))
+            directory.history = [...directory.history, directory.ledger]
+          })
+        set(story, 'alice', { receiver: 'off' })
+        holds(['bob']).and({ do: 'kill', who: 'w1' }).start('w1')
+        for (let turn = 0; turn < 5; turn++) story.turn('w1', 1000)
+        expect(story.code()).toBe('spare-on-hold')
+        holds([])
+        set(story, 'alice', { receiver: 'connecting' })
+        for (let turn = 0; turn < 5; turn++) story.turn('w1', 400)
+        expect(story.state.servers.alice.receiver, story.trace()).toBe('on')
+      },
+      withRow('watching', 'held-server-unconfirmed', { step: (a) => steps.detach(a.named) }),
+    )
+  })
+
+  /** The writer's role goes to bob and back, while w1 looks once in between and does not read the ledger again. */
+  const thereAndBack = (story: Story) => {
+    story.and({ do: 'freeze', server: 'alice' }).until('moving').act().and({ do: 'wake', server: 'alice' })
+    for (let turn = 0; turn < 10; turn++) story.turn('w1', 300)
+    expect(story.openServers).toEqual(['bob'])
+    for (const name of ['alice', 'bob'] as const)
+      set(story, name, { receiver: 'connecting', receiverErrno: 0, applier: 'on' })
+    for (let turn = 0; turn < 4; turn++) story.turn('w1', 1000)
+    story.ask('r1', { to: 'alice', force: ['switchover-reverse-broken'] }).until('switchover-closing', 'r1')
+    story.look('w1').act('r1').until('moving', 'r1', 50, 0).act('r1')
+  }
+
+  test('who moved the writer himself and can’t read the ledger closes no server by his own old move', () => {
+    shows(
+      /R4: a close of w1 closed alice, the named server/,
+      (story) => {
+        thereAndBack(story)
+        story.and({ do: 'cut', a: 'w1', b: 'directory' })
+        for (let turn = 0; turn < 4; turn++) story.turn('w1', 300)
+        expect(story.code()).toBe('unnamed-open-unconfirmed')
+      },
+      withRow('watching', 'unnamed-open-unconfirmed', {
+        when: (a) => a.spare.answer?.closed === false && a.world.directory === null,
+      }),
+    )
+  })
+
+  test('no close is left on the connection of a server that has been the writer again since', () => {
+    shows(
+      /R4: a late close of w1 closed alice, the named server/,
+      (story) => {
+        thereAndBack(story)
+        story.and({ do: 'cut', a: 'w1', b: 'directory' }).and({ do: 'freeze', server: 'alice' })
+        for (let turn = 0; turn < 5; turn++) story.look('w1').act('w1').wait(600)
+        story.and({ do: 'wake', server: 'alice' })
+      },
+      withRow('watching', 'queueing-close', {
+        when: (a) =>
+          a.memory.moved?.from === a.spare.name &&
+          !a.memory.moved.closeQueued &&
+          a.spare.answer === null &&
+          a.spare.memory.silent > 0 &&
+          a.spare.view.guard === 'open',
+      }),
+    )
   })
 })
 

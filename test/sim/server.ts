@@ -232,7 +232,12 @@ function carryOut(state: SimState, server: SimServer, step: ServerStep, who: str
       return ''
     case 'record-takeover':
       if (server.closed) return 'the server is closed'
-      server.takeover = { epoch: step.epoch, gtidSet: step.gtidSet }
+      server.takeover = {
+        epoch: step.epoch,
+        writer: step.writer,
+        takenClockMs: clockMs(state, server),
+        gtidSet: step.gtidSet,
+      }
       return ''
     case 'start-events': {
       if (server.refusesEvents) return 'access denied'

@@ -9,11 +9,13 @@ import type { Policy } from '../../lambda/core/policy.ts'
 import type { ActResult, LookRequest, ServerStep, Step, SwapStep } from '../../lambda/core/step.ts'
 import type {
   Beat,
+  DirectoryView,
   EventsView,
   HeartbeatRow,
   ManualRequest,
   Obstacle,
   SemiSync,
+  ServerView,
   TakeoverRow,
   WriterRecord,
 } from '../../lambda/core/world.ts'
@@ -148,6 +150,8 @@ export interface SimInvocation {
   seen: Readonly<Record<Name, Seen>>
   lookedMs: number
   directoryRead: boolean
+  /** Of a torn look: what it read before other things happened. */
+  begun: Readonly<{ directory: DirectoryView | null; alice: ServerView | null; bob: ServerView | null }>
 }
 
 export interface SimDirectory {

@@ -163,6 +163,8 @@ export function tellEvent(before: SimState, event: Event, code: string): string 
       return `${at} ${event.what}`
     case 'land-swap':
       return `${at} the late swap arrives`
+    case 'begin-look':
+      return `${at} ${event.who} reads ${event.part}, the rest of its look comes later`
     case 'start':
     case 'kill':
       return `${at} ${event.do} ${event.who}`

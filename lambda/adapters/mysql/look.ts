@@ -172,7 +172,8 @@ interface Tables {
 }
 
 const tablesQuery = `SELECT h.pair AS beating, h.sequence, TRUNCATE(UNIX_TIMESTAMP(h.written_at) * 1000, 0) AS written_ms, h.watch,
-    TRUNCATE(UNIX_TIMESTAMP(h.watch_since) * 1000, 0) AS watch_since_ms, t.epoch, t.gtid_set
+    TRUNCATE(UNIX_TIMESTAMP(h.watch_since) * 1000, 0) AS watch_since_ms, t.epoch, t.writer,
+    TRUNCATE(UNIX_TIMESTAMP(t.taken_at) * 1000, 0) AS taken_ms, t.gtid_set
   FROM (SELECT ? AS pair) AS wanted
   LEFT JOIN hotspare.heartbeat AS h ON h.pair = ${newestHeartbeat}
   LEFT JOIN hotspare.takeover AS t ON t.pair = wanted.pair
@@ -184,7 +185,12 @@ function tablesOf(rows: readonly Row[] | null): Tables {
   const takeover =
     row.epoch === null
       ? null
-      : { epoch: numberOf(row, 'epoch'), gtidSet: withoutBlanks(textOf(row, 'gtid_set')) }
+      : {
+          epoch: numberOf(row, 'epoch'),
+          writer: textOf(row, 'writer'),
+          takenClockMs: numberOf(row, 'taken_ms'),
+          gtidSet: withoutBlanks(textOf(row, 'gtid_set')),
+        }
   return { heartbeat: row.beating === null ? 'no-row' : heartbeatOf(row), takeover }
 }
 

@@ -158,7 +158,8 @@ export function learnMove(
     const from = currentLedger(memory)?.writer ?? ''
     const to = currentLedger({ ...memory, ledger })?.writer ?? ''
     const changeId = last?.step.kind === 'swap' ? last.changeId : null
-    return { from, to, changeId, closeQueued: false }
+    const sentAtMs = ledger.sent?.startedAtMs ?? 0
+    return { from, to, sentAtMs, changeId, closeQueued: false }
   }
   const before = memory.moved
   if (before !== null && last?.step.kind === 'queue-close') return { ...before, closeQueued: true }

@@ -7,6 +7,7 @@ import { channelMark } from '../witness.ts'
 import type { Answer, ServerView } from '../world.ts'
 import { closednessOf } from '../writability.ts'
 import { learnEvents } from './events.ts'
+import { learnStanding } from './standing.ts'
 
 /** `last` is what became of the step before this look, if it went to this server. */
 export function learnServer(
@@ -75,6 +76,7 @@ export function learnServer(
     receiverOffSinceMs: receiverOffSinceMs(before, answer, last, now),
     unwritten: unwritten(before, view, last, now),
     channelMark: mark,
+    standing: learnStanding(before.standing, answer, now),
     channelMovedAtMs: mark === memory.channelMark ? memory.channelMovedAtMs : movedAtMs(answer, before, now),
     held: everHeld(before, answer),
     applierOnAtMs: answer.channel?.applier === 'on' ? answer.readAtMs : before.applierOnAtMs,

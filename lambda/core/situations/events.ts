@@ -5,10 +5,12 @@
  * only be told by the server that was the writer: from what it answered while it was, or from its own list when it is back.
  */
 import { type Assessment, acts, isClosed } from '../assessment.ts'
+import { ledgerBacked } from '../ledger-backed.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
 import type { EventName } from '../world.ts'
 import { takesWrites } from '../writability.ts'
+import { confirming } from './confirming.ts'
 
 /** Somebody else's right or lock is in the way then; trying on would only hide what else is wrong. */
 export const EVENT_TRIES = 3
@@ -30,15 +32,34 @@ function toStart(a: Assessment): boolean {
   return a.named.memory.events.ran || a.spare.memory.events.ran
 }
 
+const stops = (a: Assessment) =>
+  acts(a) &&
+  isClosed(a.spare) &&
+  a.spare.memory.events.now?.view.scheduler === 'on' &&
+  a.spare.memory.events.steps < EVENT_TRIES
+
+const starts = (a: Assessment) =>
+  acts(a) &&
+  takesWrites(a.named) &&
+  a.named.memory.events.steps < EVENT_TRIES &&
+  (toStart(a) || toEnable(a).length > 0)
+
+const stopsBacked = (a: Assessment) => ledgerBacked(a, a.spare, 'closed')
+const startsBacked = (a: Assessment) => ledgerBacked(a, a.named, 'open')
+
 export const events: readonly Row[] = [
+  // Where the ledger can't be read, the events wait and what comes next is told.
+  confirming(
+    'events-unconfirmed',
+    (a) =>
+      a.memory.ledger.failure === null && ((stops(a) && !stopsBacked(a)) || (starts(a) && !startsBacked(a))),
+    (a) =>
+      `The event scheduler of ${stops(a) ? a.spare.name : a.named.name} is to be ${stops(a) ? 'stopped' : 'started'}: who the writer is is read once more first.`,
+  ),
   {
     code: 'stopping-events',
     severity: 'info',
-    when: (a) =>
-      acts(a) &&
-      isClosed(a.spare) &&
-      a.spare.memory.events.now?.view.scheduler === 'on' &&
-      a.spare.memory.events.steps < EVENT_TRIES,
+    when: (a) => stops(a) && stopsBacked(a),
     because: (a) =>
       `${a.spare.name} is closed and its event scheduler runs: it is stopped, so that no event writes there.`,
     step: (a) => steps.stopEvents(a.spare),
@@ -46,11 +67,7 @@ export const events: readonly Row[] = [
   {
     code: 'starting-events',
     severity: 'info',
-    when: (a) =>
-      acts(a) &&
-      takesWrites(a.named) &&
-      a.named.memory.events.steps < EVENT_TRIES &&
-      (toStart(a) || toEnable(a).length > 0),
+    when: (a) => starts(a) && startsBacked(a),
     because: (a) => {
       const names = toEnable(a).map(({ schema, name }) => `${schema}.${name}`)
       const which =

@@ -1,15 +1,32 @@
 /** At most one server is open (must 1): the one that the ledger does not name is closed at sight, or as it wakes. */
 import { type Assessment, acts, isOpen, unreadableForMs } from '../assessment.ts'
 import { toName } from '../by-hand.ts'
+import { ledgerBacked } from '../ledger-backed.ts'
 import { tell } from '../message.ts'
 import { toClose } from '../server-words.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
 import { howClosed, takesWrites } from '../writability.ts'
 
-/** Must 4: who made the swap himself may go by it where the ledger can't be read. */
-const movedAndUnreadable = (a: Assessment) =>
-  a.memory.moved !== null && a.world.directory?.state === 'unreadable'
+/**
+ * Must 4: who made the swap himself may go by it where the ledger can't be read; but only while the new writer is open. If the role had
+ * gone back since, that one would be closed, or the connection that showed the other one open in an earlier look would be gone (R4).
+ */
+function movedAndUnreadable(a: Assessment): boolean {
+  const { answer, memory } = a.spare
+  if (a.memory.moved === null || a.world.directory?.state !== 'unreadable' || !isOpen(a.named)) return false
+  return answer !== null && memory.standing !== null && memory.standing.shownSinceMs < answer.readAtMs
+}
+
+const mayClose = (a: Assessment) => ledgerBacked(a, a.spare, 'open') || movedAndUnreadable(a)
+
+/** It has been silent since before our own swap, so the connection that it left open is older than that, too (R13). */
+function silentSinceMove({ memory, spare }: Assessment): boolean {
+  const { failingSinceMs } = spare.memory
+  return (
+    memory.moved?.from === spare.name && failingSinceMs !== null && failingSinceMs < memory.moved.sentAtMs
+  )
+}
 
 const opened = (a: Assessment) => (takesWrites(a.spare) ? 'open' : howClosed(a.spare))
 
@@ -19,9 +36,9 @@ export const secondOpen: readonly Row[] = [
   {
     code: 'unnamed-open-unconfirmed',
     severity: 'critical',
-    when: (a) => isOpen(a.spare) && acts(a) && a.freshDirectory === null && !movedAndUnreadable(a),
+    when: (a) => isOpen(a.spare) && acts(a) && !mayClose(a),
     because: (a) =>
-      `${a.spare.name} is open and the ledger did not name it when last read: the ledger is read again first.`,
+      `${a.spare.name} is open and the ledger that we know does not name it: it is read again first.`,
     advice: (a) =>
       unreadableForMs(a) > TOLD_AFTER_MS
         ? `The ledger can't be read, so Hotspare closes nothing. If ${a.named.name} is the writer: on ${a.spare.name}, ${toClose(a.spare)}.`
@@ -65,8 +82,9 @@ export const secondOpen: readonly Row[] = [
     severity: 'info',
     when: (a) =>
       acts(a) &&
-      a.memory.moved?.from === a.spare.name &&
-      !a.memory.moved.closeQueued &&
+      silentSinceMove(a) &&
+      a.memory.moved?.closeQueued === false &&
+      isOpen(a.named) &&
       a.spare.answer === null &&
       a.spare.memory.silent > 0 &&
       a.spare.view.guard === 'open',

@@ -17,11 +17,13 @@ import {
 import { takeoverAgain } from '../compare.ts'
 import { channelState, follows, replicationStopped } from '../following.ts'
 import { aheadMs } from '../freshness.ts'
+import { ledgerBacked } from '../ledger-backed.ts'
 import { tell } from '../message.ts'
 import { STAYS_DOWN } from '../server-words.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
 import { stalledMs, takesWrites, writability } from '../writability.ts'
+import { confirming } from './confirming.ts'
 import { spareBehind } from './spare-behind.ts'
 
 const namedReceives = (a: Assessment) =>
@@ -33,6 +35,12 @@ const failsToConnect = ({ answer }: Side) =>
   answer?.channel?.receiver === 'connecting' && answer.channel.receiverErrno !== 0
 
 export const spareStates: readonly Row[] = [
+  confirming(
+    'held-server-unconfirmed',
+    (a) => onHold(a) && namedReceives(a) && acts(a) && !ledgerBacked(a, a.named, 'receiving'),
+    (a) =>
+      `${a.named.name} receives from ${a.spare.name}, which the ledger that we know holds: it is read again first, because it may have been released.`,
+  ),
   {
     code: 'held-server-cut-off',
     severity: 'critical',
