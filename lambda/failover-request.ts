@@ -4,6 +4,7 @@ import type { Decision } from './core/decide.ts'
 import { parseLedger } from './core/ledger.ts'
 import type { Mark, Move } from './core/memory.ts'
 import type { Risk } from './core/risk.ts'
+import { ledgerRewound } from './core/situations/ledger-rewound.ts'
 import { FORCEABLE } from './core/situations/refusals.ts'
 import type { ServerName } from './core/world.ts'
 import { runOf } from './pair.ts'
@@ -35,7 +36,9 @@ export const failover: Action = async (configuration, pair, event, remainingMs, 
 
 function notDone(ended: Ended): FailoverAnswer {
   const { situation, last } = ended
-  const writer = writerAtWork(last)
+  // Whom a ledger that has gone back names is no answer.
+  const gone = ledgerRewound.some(({ code }) => code === situation.code)
+  const writer = gone ? null : writerAtWork(last)
   if (writer === null) {
     const because = `${situation.because}${whatIsUnsettled(ended)}`
     return { ok: false, situation: situation.code, because, advice: situation.advice }

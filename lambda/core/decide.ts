@@ -3,6 +3,7 @@
  *
  *   no ledger                             -> adopting         a claim of ours to fail over     -> failover
  *   no claim of ours                      -> watching         a claim of ours to switch over   -> switchover
+ *   a ledger that has gone back           -> rewound, whatever claim it holds
  *   the same, a switchover asked          -> requested        a claim of ours to go back       -> undo
  *   the same, a change of the ledger asked -> ledgerRequests
  *
@@ -14,9 +15,11 @@ import { learn } from './learn.ts'
 import type { Memory } from './memory.ts'
 import { compose, type Message, milestones, type Tell, tell } from './message.ts'
 import { mayBeDone } from './observing.ts'
+import { rewound } from './rewound.ts'
 import type { Row, Situation } from './situation.ts'
 import { adopting } from './situations/adopting.ts'
 import { failover } from './situations/failover.ts'
+import { ledgerRewound } from './situations/ledger-rewound.ts'
 import { requested } from './situations/requested.ts'
 import { answersRequest, asksOfLedger, requests } from './situations/requests.ts'
 import { swept } from './situations/sweeping.ts'
@@ -51,6 +54,8 @@ export interface Tables {
   readonly undo: readonly Row[]
   /** Instead of all others, where a person asks for a change of the ledger. */
   readonly ledgerRequests: readonly Row[]
+  /** Instead of all others, where the ledger is older than it should be. */
+  readonly rewound: readonly Row[]
   /** Before the rows of a claim of ours. */
   readonly claimEnds: readonly Row[]
 }
@@ -64,6 +69,7 @@ export const TABLES: Tables = {
   failover,
   switchover: switching,
   undo,
+  rewound: ledgerRewound,
   claimEnds: claimEnds(),
 }
 
@@ -86,7 +92,7 @@ export function decide(before: Memory, world: World, now: number, tables: Tables
     because: row.because(a),
     advice: row.advice?.(a) ?? '',
   }
-  const tells = [row.tell?.(a) ?? null, ...milestones(a)].filter(
+  const tells = [row.tell?.(a) ?? null, ...(rewound(a) === null ? milestones(a) : [])].filter(
     (each): each is Tell => each !== null && !learned.told.includes(each.key),
   )
   return {
@@ -107,6 +113,7 @@ export function decide(before: Memory, world: World, now: number, tables: Tables
 export function rowsFor(a: Assessment, tables: Tables): readonly Row[] {
   const unclaimed = planned(a) === null ? tables.watching : tables.requested
   if (a.memory.ledger.state !== 'known' || a.ledgerProblem !== null) return unclaimed
+  if (rewound(a) !== null) return tables.rewound
   if (a.claim.kind !== 'mine' && asksOfLedger(a)) return tables.ledgerRequests
   // Whoever asks for a failover of a pair that has no ledger is told so.
   if (a.ledger === null) return a.world.request === null ? tables.adopting : tables.ledgerRequests
@@ -196,6 +203,7 @@ function wantedStep(a: Assessment, row: Row): Step | null {
   const beating =
     a.world.request === null &&
     a.claim.kind === 'none' &&
+    rewound(a) === null &&
     a.memory.ledger.state === 'known' &&
     a.ledger?.writer === a.named.name
   return beating ? beat(a) : null
@@ -207,7 +215,7 @@ function wantedStep(a: Assessment, row: Row): Step | null {
  */
 function ending(a: Assessment, step: Step | null): boolean {
   if (a.world.remainingMs >= ENDING_MS) return false
-  if (a.claim.kind !== 'mine') return true
+  if (a.claim.kind !== 'mine' || rewound(a) !== null) return true
   const { claim, ours } = a.claim
   return step === null && claim.intent === 'failover' && ours.opening === null
 }
@@ -215,6 +223,8 @@ const ENDING_MS = 3000
 
 /** What a person asked for is done, or refused. */
 function answered(a: Assessment, row: Row): boolean {
+  if (a.world.request !== null && rewound(a) !== null)
+    return row.refuses === true || unreadableForMs(a) >= PATIENCE_MS
   if (planned(a) !== null) return switchoverAnswered(a, row)
   if (a.world.request === null || a.claim.kind === 'mine') return false
   if (asksOfLedger(a)) return answersRequest(a, row)

@@ -99,6 +99,12 @@ export interface ServerMemory {
   readonly applierOnAtMs: number | null
   /** What the connection that stands has shown, and since when; null before the first answer. */
   readonly standing: Standing | null
+  /** The newest takeover row there, and when it was first seen; null if there was none at the last answer. */
+  readonly takeover: {
+    readonly epoch: number
+    readonly writer: ServerName
+    readonly seenAtMs: number
+  } | null
 }
 
 /** Times are those of the first look, over this very connection and without a break, that showed it so: it was so by then. */
@@ -148,6 +154,12 @@ export interface LedgerMemory {
   readonly text: string | null
   readonly record: WriterRecord | null
   readonly readAtMs: number | null
+  /** When the reading, or the swap of ours, began that the text comes from. */
+  readonly readStartedAtMs: number | null
+  /** The newest text that was read or that we wrote: epochs and revisions only grow. Null where there was none. */
+  readonly newest: { readonly epoch: number; readonly revision: number } | null
+  /** Since when what is read is older than that; null while it isn't (R14). */
+  readonly olderSinceMs: number | null
   /** Since when we have known this very text. */
   readonly unchangedSinceMs: number
   /** The highest revision seen or sent: the next swap goes above it (R2, R6). */
@@ -280,6 +292,7 @@ export function newMemory(policy: Policy, now: number, watchSinceClockMs: number
     held: '',
     applierOnAtMs: null,
     standing: null,
+    takeover: null,
   }
   return {
     startedAtMs: now,
@@ -290,6 +303,9 @@ export function newMemory(policy: Policy, now: number, watchSinceClockMs: number
       text: null,
       record: null,
       readAtMs: null,
+      readStartedAtMs: null,
+      newest: null,
+      olderSinceMs: null,
       unchangedSinceMs: now,
       revisionMax: 0,
       sent: null,

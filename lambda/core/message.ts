@@ -48,6 +48,8 @@ export function milestones(a: Assessment): Tell[] {
   }
   if (ledger.sent?.purpose === 'adopt' && ledger.sent.text === ledger.text)
     tells.push(tell(a, 'adopted', 'info'))
+  if (ledger.sent?.purpose === 'mend' && ledger.sent.text === ledger.text)
+    tells.push(tell(a, 'ledger-mended', 'critical'))
   return tells
 }
 
@@ -87,6 +89,8 @@ const SUBJECTS: Readonly<Record<string, (a: Assessment) => string>> = {
   'directory-unreachable': () => 'Route 53 cannot be read, no failover is possible',
   'directory-refuses': () => 'Route 53 refuses our changes, no failover is possible',
   'ledger-unreadable': () => 'the ledger cannot be understood, no failover is possible',
+  'ledger-rewound': () => 'the ledger has gone back, no failover is possible',
+  'ledger-mended': (a) => `the ledger had gone back, ${a.named.name} is named again`,
   'record-disagrees': (a) => `${a.policy.record.name} does not point at the writer`,
   blind: (a) =>
     a.named.health === 'sick' && a.spare.health === 'sick'
@@ -114,6 +118,10 @@ const DATA_AT_RISK: Readonly<Record<string, string>> = {
   'failover-waits': 'Not by waiting: everything that was received is applied before anything is opened.',
   'record-disagrees':
     'Possibly: applications may be writing where the record points, and nobody compares that server.',
+  'ledger-rewound':
+    'Possibly: the name may lead to a server that is no longer the writer. Nothing is opened or closed until it is settled.',
+  'ledger-mended':
+    'Possibly: applications that follow the name may have been led to the other server meanwhile; it was closed when we looked.',
   'writer-closed': 'Not while it stays closed. Who opens it without comparing accepts what it may have lost.',
   'second-server-open':
     'Possibly: writes that the second server took are compared next; what only it has is listed in a message.',

@@ -29,6 +29,8 @@ export type Purpose =
   | 'hold'
   /** A person lets a held server take part again. */
   | 'unhold'
+  /** It has gone back: whom the newest takeover row names is named again. */
+  | 'mend'
   | 'pause'
   | 'resume'
 

@@ -33,7 +33,16 @@ export function swap(
   record: WriterRecord | null = a.memory.ledger.record,
 ): Step | null {
   if (a.ledger === null || record === null) return null
-  const ledger: Ledger = { ...a.ledger, ...change, revision: a.memory.ledger.revisionMax + 1 }
+  return swapTo(a, purpose, { ...a.ledger, ...change, revision: a.memory.ledger.revisionMax + 1 }, record)
+}
+
+/** The same with the whole text given, its revision too. */
+export function swapTo(
+  a: Assessment,
+  purpose: SwapStep['purpose'],
+  ledger: Ledger,
+  record: WriterRecord,
+): SwapStep {
   return {
     kind: 'swap',
     purpose,

@@ -15,6 +15,7 @@ import {
   unfit,
 } from './assessment.ts'
 import { requestsIn } from './by-hand.ts'
+import { rewound } from './rewound.ts'
 import type { Situation } from './situation.ts'
 import { span } from './span.ts'
 import { howClosed, refusesWrites, takesWrites, writability } from './writability.ts'
@@ -105,6 +106,11 @@ export function atRisk(a: Assessment, lagMs: number | null): Verdict {
     return verdict('yes', 'Both are open: each may take writes that contradict those of the other.')
   if (a.ledger === null)
     return verdict('unknown', 'Not by waiting. But nobody takes over while there is no ledger to go by.')
+  if (rewound(a) !== null)
+    return verdict(
+      'possibly',
+      'The ledger has gone back, and the name with it: who follows it may reach the wrong server.',
+    )
   if (isOpen(spare))
     return verdict('possibly', `What ${spare.name} takes now is compared with ${named.name} afterwards.`)
   if (named.answer === null && spare.answer === null) return verdict('unknown', 'Nothing can be seen.')

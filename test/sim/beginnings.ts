@@ -91,8 +91,12 @@ export const BEGINNINGS: Readonly<Record<string, () => SimState>> = {
     const story = new Story({ tolerant: true }).start('w1')
     for (let turn = 0; turn < 3; turn++) story.turn('w1', 1000)
     story.start('w2').and({ do: 'begin-look', who: 'w2', part: 'directory' })
-    return story.and({ do: 'freeze', server: 'alice' }).until('opening', 'w1').state
+    return story.and({ do: 'crash', server: 'alice' }).until('opening', 'w1').state
   },
+
+  'a failover some time ago, and the old writer is back': () => failedOver(true),
+
+  'a failover some time ago, and the old writer is gone': () => failedOver(false),
 
   'a spare just opened by an invocation that is gone': () => {
     const story = new Story({ tolerant: true }).start('w0')
@@ -101,6 +105,23 @@ export const BEGINNINGS: Readonly<Record<string, () => SimState>> = {
     story.start('w1').turn('w1').start('w2').turn('w2')
     return story.wait(14_000).state
   },
+}
+
+/** Two watches that were not there: one at work, one that has not looked yet. */
+function failedOver(back: boolean): SimState {
+  const story = new Story({ tolerant: true }).start('w0')
+  for (let turn = 0; turn < 3; turn++) story.turn('w0', 1000)
+  story.and({ do: 'crash', server: 'alice' }).until('recording-takeover', 'w0').act('w0')
+  for (let turn = 0; turn < 3; turn++) story.turn('w0', 1000)
+  if (back) story.and({ do: 'restart', server: 'alice' })
+  story.change('replication is started again', ({ servers }) => {
+    if (back)
+      for (const name of NAMES)
+        Object.assign(servers[name], { receiver: 'connecting', receiverErrno: 0, applier: 'on' })
+  })
+  story.and({ do: 'kill', who: 'w0' })
+  settledIn(story, ['w1'])
+  return story.start('w2').state
 }
 
 function askedFor(

@@ -9,7 +9,7 @@ import { beginning, expectNone, FIRST } from './exploring.ts'
 import { Story } from './story.ts'
 
 const LIMITS = { faults: 1, commits: 1, untilMs: 60_000, statesMax: 25_000, secondsMax: 20 }
-const WALKS = { ...LIMITS, faults: 3, commits: 3, untilMs: 100_000, events: 200 }
+const WALKS = { ...LIMITS, faults: 3, commits: 3, torn: 3, untilMs: 100_000, events: 200 }
 
 function note(line: string): void {
   if (process.env.HOTSPARE_EXPLORE_LOG === '1') process.stdout.write(`${line}\n`)
@@ -20,6 +20,16 @@ test('every order of events with one fault, breadth first: no must is broken', {
   note(`healthy: ${found.states} states in ${found.seconds.toFixed(1)} s`)
   expectNone(found.violations)
   expect(found.states).toBeGreaterThan(10_000)
+})
+
+test('every order of what can follow a torn look, breadth first: no must is broken', {
+  timeout: 60_000,
+}, () => {
+  const limits = { ...LIMITS, torn: 1, statesMax: 8000 }
+  const found = explore(beginning('a failover while another watch reads its first ledger')(), limits)
+  note(`torn: ${found.states} states in ${found.seconds.toFixed(1)} s, depth ${found.depth}`)
+  expectNone(found.violations)
+  expect(found.states).toBeGreaterThan(5000)
 })
 
 describe.each(FIRST)('after $do $server $a $b', { timeout: 60_000 }, (event) => {

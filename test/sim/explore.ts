@@ -137,9 +137,23 @@ function* nextEvents(state: SimState, spent: Spent, limits: Limits): Generator<[
     if (state.cuts.includes(cutName(a, b))) yield [{ do: 'heal', a, b }, spent]
     else if (may('cut')) yield [{ do: 'cut', a, b }, fault]
   }
+  if (may('rewind')) for (const to of earlierTexts(state)) yield [{ do: 'rewind', to }, fault]
   if (state.now >= limits.untilMs) return
   yield [{ do: 'tick', ms: 1000 }, spent]
   if (state.directory.ledger?.includes('claim=')) yield [{ do: 'tick', ms: CLAIM_JUMP_MS }, spent]
+}
+
+/**
+ * Where the zone may go back to: of each epoch the last text, with and without a claim. Not before the newest takeover is written down,
+ * and not in the middle of a claim: who has not seen that text can't tell then.
+ */
+function earlierTexts({ directory, servers }: SimState): string[] {
+  const { ledger, history, newest } = directory
+  const written = servers[newest.writer].takeover?.epoch === newest.epoch
+  if (ledger === null || ledger.includes('claim=') || !written) return []
+  const kindOf = (text: string) => `${/epoch=\d+/.exec(text)?.[0]} ${text.includes('claim=')}`
+  const last = new Map(history.filter((text) => text !== ledger).map((text) => [kindOf(text), text]))
+  return [...last.values()]
 }
 
 /** The ledger and the record are read first, or one server is; what else the look reads comes at any later moment. */
@@ -270,6 +284,7 @@ export function randomFrom(seed: number): () => number {
 
 /** Situations in which the pair may rest without an open, named server: a person has to decide. */
 const STANDING: readonly RegExp[] = [
+  /^ledger-rewound$/,
   /refused$/,
   /^target-restarted-standing$/,
   /^writer-closed-by-operator$/,
@@ -372,7 +387,8 @@ function weightOf(event: Event): number {
   if (event.do === 'act') return event.how === undefined ? 10 : 1
   if (event.do === 'tick') return event.ms === 1000 ? 6 : 1
   if (event.do === 'commit' || event.do === 'begin-look') return 2
-  return event.do === 'cut' || event.do === 'crash' || event.do === 'freeze' ? 0.5 : 1
+  const rare = event.do === 'cut' || event.do === 'crash' || event.do === 'freeze' || event.do === 'rewind'
+  return rare ? 0.5 : 1
 }
 
 /** After all repairs: exactly one server open and named, or a situation that only a person can end. */

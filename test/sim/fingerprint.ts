@@ -40,6 +40,8 @@ export function fingerprint(state: SimState): string {
     text(state.directory.ledger),
     state.directory.record?.values[0],
     state.directory.outage,
+    state.directory.newest,
+    state.directory.wentBack,
     state.directory.late.map(({ step }) => [
       step.from.ledger === state.directory.ledger,
       text(step.to.ledger),
@@ -103,6 +105,7 @@ function serverPrint(state: SimState, server: SimServer): unknown {
     ]),
     server.refuses,
     server.openedBy,
+    server.takeover?.epoch,
   ]
 }
 
@@ -152,6 +155,7 @@ function invocationPrint(
     invocation.request.rereadLast,
     invocation.finished,
     begunPrint(state, invocation, text),
+    agePrint(invocation),
     marks,
     walk(
       { ...memory, startedAtMs: null },
@@ -160,6 +164,20 @@ function invocationPrint(
     ),
     clip(invocation.endsMs - state.now, 20_000),
     invocation.seen,
+  ]
+}
+
+/** Whether what tells that the ledger has gone back was seen before the reading that it is judged by. */
+function agePrint({ memory: { ledger, servers } }: SimInvocation): unknown {
+  const { readStartedAtMs, olderSinceMs } = ledger
+  const epoch = Number(/epoch=(\d+)/.exec(ledger.text ?? '')?.[1] ?? 0)
+  const before = (atMs: number) => readStartedAtMs !== null && atMs < readStartedAtMs
+  return [
+    olderSinceMs === null ? null : before(olderSinceMs),
+    ...NAMES.map((name) => {
+      const takeover = servers[name]?.takeover ?? null
+      return takeover === null || takeover.epoch <= epoch ? null : before(takeover.seenAtMs)
+    }),
   ]
 }
 
@@ -215,6 +233,9 @@ const DECIDES_FOR_MS: Readonly<Record<string, number | null>> = {
   sinceMs: null,
   shownSinceMs: 1,
   receivingSinceMs: 1,
+  readStartedAtMs: null,
+  seenAtMs: null,
+  olderSinceMs: null,
 }
 
 /** Times of a claim: without one they decide nothing. */
@@ -255,7 +276,8 @@ function numberPrint(value: number, { state, now, text, claimed }: Walk, key: st
     return farMs === null ? 'some time' : clip(now - value, farMs)
   }
   if (key.endsWith('Ms')) return clip(now - value, FAR_MS)
-  if (key === 'revisionMax') return text(`revision=${value}`)
+  if (key === 'epoch') return value
+  if (key === 'revisionMax' || key === 'revision') return text(`revision=${value}`)
   return Math.min(value, 3)
 }
 

@@ -119,6 +119,8 @@ export function healthy(policy: Partial<Policy> = {}): SimState {
       record: { type: 'A', ttlSeconds: 5, values: [ADDRESSES.alice], foreign: false },
       history: [ledger],
       outage: false,
+      wentBack: false,
+      newest: { epoch: 3, writer: 'alice' },
       late: [],
       changes: 0,
     },

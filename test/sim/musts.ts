@@ -39,7 +39,10 @@ export function alone(state: SimState, name: Name, have = (server: SimServer) =>
 export function broken(before: SimState, event: Event, happened: Happened): string[] {
   const { state, effects } = happened
   // A person's hand in the story is no act of ours.
-  if (event.do === 'change') return []
+  if (event.do === 'change' || event.do === 'rewind') return []
+  const code = happened.decision?.situation.code ?? ''
+  if (/^ledger-(rewound|mending)$/.test(code) && !state.directory.wentBack)
+    return [`R14: ${code} was decided, and the ledger never went back`]
   const judged = effects.flatMap((effect) => JUDGES[effect.kind]?.(before, state, effect) ?? [])
   return [
     ...judged,
@@ -92,6 +95,10 @@ function opened(before: SimState, after: SimState, effect: Effect): string[] {
   else if (claim.target !== target && !effect.late)
     complaints.push(`R1: ${effect.who} opened ${target} under a claim to open ${claim.target}`)
   complaints.push(...twoOpen(before, target, effect))
+  const newest = forgotten(before, ledger)
+  const known = newest !== null && before.invocations[effect.who]?.seen[newest].answered === true
+  if (known && !effect.late)
+    complaints.push(`R14: ${effect.who} opened ${target} by a ledger that had gone back`)
   if (ledger === null) return complaints
   return [
     ...complaints,
@@ -214,6 +221,10 @@ function closed(before: SimState, after: SimState, effect: Effect): string[] {
   const complaints = blindly(before, after, effect)
   if (before.servers[effect.server as Name].closed) return complaints
   const ledger = ledgerOf(before)
+  const newest = forgotten(before, ledger)
+  if (newest !== null && newest !== effect.server) return complaints
+  if (newest === effect.server)
+    return [...complaints, `R14: ${effect.who} closed ${effect.server} by a ledger that had gone back`]
   if (ledger === null || ledger.writer !== effect.server) return complaints
   if (ledger.claim?.target === otherOf(effect.server as Name)) return complaints
   const how = effect.late ? 'a late close' : 'a close'
@@ -237,7 +248,7 @@ function threadsStarted(before: SimState, after: SimState, effect: Effect): stri
 function swapped(before: SimState, after: SimState, { who, from, late }: Effect): string[] {
   const was = from === null ? null : parseLedger(from)
   const is = ledgerOf(after)
-  if (was === null || typeof was === 'string' || is === null) return []
+  if (was === null || typeof was === 'string' || is === null || mended(was, is)) return []
   const seen = before.invocations[who]?.seen
   const named = was.writer as Name
   const spare = before.servers[otherOf(named)]
@@ -299,19 +310,36 @@ function releasedEarly(
 function ledgerBroken(before: SimState, after: SimState): string[] {
   const complaints: string[] = []
   const { history, ledger, record } = after.directory
-  if (history.indexOf(ledger ?? '') !== history.length - 1) complaints.push('R2: a text recurs in the ledger')
+  // Who was not there before knows nothing of the texts that were lost.
+  const recurs = history.indexOf(ledger ?? '') !== history.length - 1
+  if (recurs && !after.directory.wentBack) complaints.push('R2: a text recurs in the ledger')
   const was = ledgerOf(before)
   const is = ledgerOf(after)
   if (is === null) return [...complaints, 'M9: a ledger was written that cannot be read']
   if (record?.values.join() !== ADDRESSES[is.writer as Name])
     complaints.push(`M1: the ledger names ${is.writer} and the record holds ${record?.values.join()}`)
   if (was === null) return complaints
+  const { newest } = before.directory
+  if (mended(was, is) && (is.epoch !== newest.epoch || is.writer !== newest.writer))
+    complaints.push(
+      `R14: the ledger was mended to ${is.writer}, epoch ${is.epoch}; the newest was ${newest.writer}, ${newest.epoch}`,
+    )
   if (is.revision <= was.revision) complaints.push(`R2: revision ${is.revision} after ${was.revision}`)
-  if (is.epoch - was.epoch !== (is.writer === was.writer ? 0 : 1))
+  if (!mended(was, is) && is.epoch - was.epoch !== (is.writer === was.writer ? 0 : 1))
     complaints.push(`M8: epoch ${was.epoch} to ${is.epoch}, writer ${was.writer} to ${is.writer}`)
   if (was.pause !== null && is.pause === null) complaints.push('R6: a pause was lost by a swap')
-  if (was.holds.some((held) => !is.holds.includes(held))) complaints.push('M5: a hold was lost by a swap')
+  const letGo = (held: string) => !is.holds.includes(held) && !(mended(was, is) && held === is.writer)
+  if (was.holds.some(letGo)) complaints.push('M5: a hold was lost by a swap')
   return complaints
+}
+
+/** It named the newest writer again after it had gone back, by a jump of the revision that no other swap makes. */
+const mended = (was: Ledger, is: Ledger) => is.revision - was.revision >= 1000
+
+/** The server that became the writer in an epoch which the ledger does not know any more; null if it knows the newest. */
+function forgotten({ directory }: SimState, ledger: Ledger | null): Name | null {
+  const older = directory.wentBack && ledger !== null && ledger.epoch < directory.newest.epoch
+  return older ? directory.newest.writer : null
 }
 
 /** Where the pair must come to rest once nothing goes wrong any more; empty if it has. */

@@ -12,6 +12,7 @@ import { newInvocation } from './healthy.ts'
 import { type Between, beginLook, observe } from './observe.ts'
 import { applyAll, crash, type Effect, land, noteFailure, restart, run, settle, wake } from './server.ts'
 import {
+  ADDRESSES,
   clone,
   cutName,
   invocationOf,
@@ -43,6 +44,8 @@ export type Event =
     }
   | { readonly do: 'cut' | 'heal'; readonly a: string; readonly b: string }
   | { readonly do: 'land-swap' }
+  /** The zone is restored from a copy: ledger and record are those of an earlier text. */
+  | { readonly do: 'rewind'; readonly to: string }
   | { readonly do: 'change'; readonly what: string; readonly how: (state: SimState) => void }
 
 export interface Happened {
@@ -121,6 +124,9 @@ function befall(state: SimState, event: Exclude<Event, { do: 'look' | 'act' }>):
       return []
     case 'heal':
       state.cuts = state.cuts.filter((each) => each !== cutName(event.a, event.b))
+      return []
+    case 'rewind':
+      rewind(state, event.to)
       return []
     case 'land-swap':
       return landSwaps(state)
@@ -227,11 +233,28 @@ export function compareAndSwap(state: SimState, { from, to, purpose }: SwapStep,
   noteProof(state, purpose, to.ledger, who)
   directory.ledger = to.ledger
   directory.record = to.record
+  directory.newest = newestOf(directory.newest, to.ledger)
   directory.history = [...directory.history, to.ledger]
   directory.changes += 1
   const named = NAMES.find((name) => state.policy.servers[name]?.address === to.record.values[0])
   if (named !== undefined && !state.known.includes(named)) state.known = [...state.known, named]
   return true
+}
+
+function newestOf(newest: SimState['directory']['newest'], ledger: string): typeof newest {
+  const epoch = Number(/epoch=(\d+)/.exec(ledger)?.[1])
+  const writer = NAMES.find((name) => ledger.includes(`writer=${name} `))
+  return writer !== undefined && epoch >= newest.epoch ? { epoch, writer } : newest
+}
+
+/** The record goes with it: a zone is copied as a whole. */
+function rewind(state: SimState, ledger: string): void {
+  const { directory } = state
+  const writer = NAMES.find((name) => ledger.includes(`writer=${name} `))
+  directory.ledger = ledger
+  directory.wentBack = true
+  if (directory.record !== null && writer !== undefined)
+    directory.record = { ...directory.record, values: [ADDRESSES[writer]] }
 }
 
 function noteProof(state: SimState, purpose: SwapStep['purpose'], ledger: string, who: string): void {

@@ -31,10 +31,11 @@ function walks(deciding: Decide, prepare: (story: Story) => void = () => {}): Wa
   const seeds = Array.from({ length: 5000 }, (_, index) => index + 1)
   const limits = {
     faults: 3,
+    faultKinds: ['lost', 'late', 'kill', 'crash', 'freeze', 'cut'],
     commits: 3,
     untilMs: 100_000,
     statesMax: 1e9,
-    secondsMax: 50,
+    secondsMax: 55,
     seeds,
     events: 200,
   }
@@ -358,6 +359,44 @@ describe('R13: a step that only the ledger justifies, on a ledger read before an
           a.spare.view.guard === 'open',
       }),
     )
+  })
+})
+
+describe('R14: a ledger that has gone back is believed', { timeout: 60_000 }, () => {
+  /** Neither takeover rows nor what was read before tell anything. */
+  const without = misled((memory, world) => {
+    const blind = Object.entries(world.servers).map(([name, view]) => [
+      name,
+      { ...view, answer: view.answer && { ...view.answer, takeover: null } },
+    ])
+    const ledger = { ...memory.ledger, newest: null }
+    return [
+      { ...memory, ledger },
+      { ...world, servers: Object.fromEntries(blind) },
+    ]
+  })
+  const limits = { faults: 1, faultKinds: ['rewind'], commits: 0, untilMs: 60_000, secondsMax: 60 }
+
+  test.each([
+    'a failover some time ago, and the old writer is back',
+    'a failover some time ago, and the old writer is gone',
+  ])('X19: the explorer finds it by itself: the rightful writer is closed (%s)', (name) => {
+    expect(explore(beginning(name)(), { ...limits, statesMax: 2500 }).violations).toEqual([])
+    const [violation] = explore(beginning(name)(), { ...limits, statesMax: 20_000 }, without).violations
+    expect(violation?.complaint).toBe('R14: w2 closed bob by a ledger that had gone back')
+  })
+
+  test('X19: one reading is not enough: a switchover by somebody else is no ledger that has gone back', () => {
+    const atOnce = withRow('rewound', 'ledger-older', null)
+    const limits = { faults: 0, commits: 0, torn: 0, untilMs: 60_000, statesMax: 20_000, secondsMax: 60 }
+    const afterSwitchover = () => {
+      const story = settledIn(new Story({ tolerant: true }), ['w1'])
+      const asked = Object.assign(new Story({ tolerant: true }), { state: story })
+      return asked.ask('r1').until('recording-takeover', 'r1', 200, 20).act('r1').state
+    }
+    expect(explore(afterSwitchover(), { ...limits, statesMax: 2000 }).violations).toEqual([])
+    const [violation] = explore(afterSwitchover(), limits, atOnce).violations
+    expect(violation?.complaint).toBe('R14: ledger-rewound was decided, and the ledger never went back')
   })
 })
 

@@ -160,6 +160,10 @@ export interface SimDirectory {
   /** Every ledger text that ever stood, oldest first. */
   history: readonly string[]
   outage: boolean
+  /** It went back to an earlier text at some time: what was lost then may recur. */
+  wentBack: boolean
+  /** The highest epoch that ever stood, whatever stands now, and its writer. */
+  newest: { readonly epoch: number; readonly writer: Name }
   /** Swaps that were sent and not carried out yet. */
   late: readonly { readonly step: SwapStep; readonly who: string }[]
   changes: number

@@ -161,6 +161,8 @@ export function tellEvent(before: SimState, event: Event, code: string): string 
       return `${at} ${event.do} ${event.a}~${event.b}`
     case 'change':
       return `${at} ${event.what}`
+    case 'rewind':
+      return `${at} the zone goes back to: ${event.to}`
     case 'land-swap':
       return `${at} the late swap arrives`
     case 'begin-look':

@@ -2,7 +2,7 @@
 import { type Ledger, parseLedger } from '../ledger.ts'
 import type { LedgerMemory, Memory } from '../memory.ts'
 import type { ActResult, SwapStep } from '../step.ts'
-import type { World, WriterRecord } from '../world.ts'
+import type { DirectoryRead, World, WriterRecord } from '../world.ts'
 
 /** The ledger as last read or swapped; null if there is none that can be understood. */
 export function currentLedger(memory: Memory): Ledger | null {
@@ -26,12 +26,14 @@ export function learnLedger(before: LedgerMemory, world: World, now: number): Le
   }
   return {
     ...memory,
+    ...learnAge(memory, directory),
     state: 'known',
     unsettled: memory.unsettled && memory.sent?.text !== directory.ledger,
     failure: null,
     text: directory.ledger,
     record: directory.record,
     readAtMs: directory.readAtMs,
+    readStartedAtMs: directory.startedAtMs,
     unchangedSinceMs:
       directory.ledger === memory.text && memory.state !== 'unread' ? memory.unchangedSinceMs : now,
     revisionMax: Math.max(memory.revisionMax, directory.ledger === null ? 0 : revisionOf(directory.ledger)),
@@ -40,7 +42,7 @@ export function learnLedger(before: LedgerMemory, world: World, now: number): Le
 
 function swapped(
   memory: LedgerMemory,
-  { outcome, message, endedAtMs }: ActResult,
+  { outcome, message, startedAtMs, endedAtMs }: ActResult,
   text: string,
   record: WriterRecord,
 ): LedgerMemory {
@@ -50,6 +52,9 @@ function swapped(
       state: 'known',
       text,
       record,
+      readStartedAtMs: startedAtMs,
+      newest: ageOf(text),
+      olderSinceMs: null,
       unchangedSinceMs: endedAtMs,
       unsettled: false,
       refused: null,
@@ -62,6 +67,26 @@ function swapped(
     unsettled: memory.unsettled || outcome === 'unknown',
     refused: outcome === 'refused' ? { count, message, atMs: endedAtMs } : memory.refused,
   }
+}
+
+/** Where there is no ledger, a person has deleted it: what is adopted then counts anew. */
+function learnAge(
+  { newest, olderSinceMs }: LedgerMemory,
+  { ledger, readAtMs }: DirectoryRead,
+): Pick<LedgerMemory, 'newest' | 'olderSinceMs'> {
+  if (ledger === null) return { newest: null, olderSinceMs: null }
+  const read = ageOf(ledger)
+  const older =
+    read !== null &&
+    newest !== null &&
+    (read.epoch < newest.epoch || (read.epoch === newest.epoch && read.revision < newest.revision))
+  if (older) return { newest, olderSinceMs: olderSinceMs ?? readAtMs }
+  return { newest: read ?? newest, olderSinceMs: null }
+}
+
+function ageOf(text: string): LedgerMemory['newest'] {
+  const parsed = parseLedger(text)
+  return typeof parsed === 'string' ? null : { epoch: parsed.epoch, revision: parsed.revision }
 }
 
 function revisionOf(text: string): number {

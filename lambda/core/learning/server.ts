@@ -76,6 +76,7 @@ export function learnServer(
     receiverOffSinceMs: receiverOffSinceMs(before, answer, last, now),
     unwritten: unwritten(before, view, last, now),
     channelMark: mark,
+    takeover: takeoverSeen(before, answer),
     standing: learnStanding(before.standing, answer, now),
     channelMovedAtMs: mark === memory.channelMark ? memory.channelMovedAtMs : movedAtMs(answer, before, now),
     held: everHeld(before, answer),
@@ -114,6 +115,15 @@ function unwritten(
   if (beat?.state === 'failed') return { sinceMs: before?.sinceMs ?? beat.sentAtMs, why: beat.message }
   if (beat === null || beat.state === 'pending') return before
   return before !== null && beat.sentAtMs < before.sinceMs ? before : null
+}
+
+/** Where the table can't be read, what was read before stands. */
+function takeoverSeen({ takeover: before }: ServerMemory, answer: Answer): ServerMemory['takeover'] {
+  const { takeover } = answer
+  if (takeover === null) return answer.heartbeat === 'no-table' ? before : null
+  const { epoch, writer } = takeover
+  const seen = before !== null && before.epoch === epoch && before.writer === writer
+  return { epoch, writer, seenAtMs: seen ? before.seenAtMs : answer.readAtMs }
 }
 
 /** One that we have just started and that is off again has stopped anew, however quickly. */
