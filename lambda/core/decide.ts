@@ -19,6 +19,7 @@ import { rewound } from './rewound.ts'
 import type { Row, Situation } from './situation.ts'
 import { adopting } from './situations/adopting.ts'
 import { failover } from './situations/failover.ts'
+import { givingBack } from './situations/giving-back.ts'
 import { ledgerRewound } from './situations/ledger-rewound.ts'
 import { requested } from './situations/requested.ts'
 import { answersRequest, asksOfLedger, requests } from './situations/requests.ts'
@@ -29,6 +30,7 @@ import { undo } from './situations/undo.ts'
 import { watching } from './situations/watching.ts'
 import type { LookRequest, Step } from './step.ts'
 import { beat, killOthers, renewed, swap } from './steps.ts'
+import { givesBack, givesWay, heldUp, tellsOf } from './stuck.ts'
 import { obstacles, planned } from './switchover.ts'
 import type { World } from './world.ts'
 import { refusesWrites, takesWrites } from './writability.ts'
@@ -58,6 +60,8 @@ export interface Tables {
   readonly rewound: readonly Row[]
   /** Before the rows of a claim of ours. */
   readonly claimEnds: readonly Row[]
+  /** Instead of a row whose step a server refuses for too long. */
+  readonly givingBack: readonly Row[]
 }
 
 /** Every row there is, but for `directory-refuses`, which stands in for any row whose swap is refused again and again. */
@@ -71,6 +75,7 @@ export const TABLES: Tables = {
   undo,
   rewound: ledgerRewound,
   claimEnds: claimEnds(),
+  givingBack,
 }
 
 /**
@@ -81,10 +86,7 @@ export const TABLES: Tables = {
 export function decide(before: Memory, world: World, now: number, tables: Tables = TABLES): Decision {
   const learned = learn(before, world, now)
   const a = assess(learned, world, now)
-  const matched = rowsFor(a, tables).find((each) => each.when(a))
-  if (matched === undefined)
-    throw new Error(`no situation matches; claim: ${a.claim.kind}, ledger: ${learned.ledger.text}`)
-  const row = holdsBack(a, matched) ? directoryRefuses : matched
+  const row = rowOf(a, tables)
   const step = stepOf(a, row)
   const situation: Situation = {
     code: row.code,
@@ -92,7 +94,7 @@ export function decide(before: Memory, world: World, now: number, tables: Tables
     because: row.because(a),
     advice: row.advice?.(a) ?? '',
   }
-  const tells = [row.tell?.(a) ?? null, ...(rewound(a) === null ? milestones(a) : [])].filter(
+  const tells = [row.tell?.(a) ?? null, ...tellsOf(a), ...(rewound(a) === null ? milestones(a) : [])].filter(
     (each): each is Tell => each !== null && !learned.told.includes(each.key),
   )
   return {
@@ -100,6 +102,10 @@ export function decide(before: Memory, world: World, now: number, tables: Tables
       ...learned,
       told: tells.length === 0 ? learned.told : [...learned.told, ...tells.map(({ key }) => key)],
       givenUp: givenUp(a, row, situation),
+      ours:
+        row.givesBack === true && learned.ours !== null
+          ? { ...learned.ours, givingBack: true }
+          : learned.ours,
     },
     situation,
     step,
@@ -107,6 +113,18 @@ export function decide(before: Memory, world: World, now: number, tables: Tables
     messages: tells.map((each) => compose(a, each, situation)),
     finish: row.finish === true || ending(a, step) || answered(a, row),
   }
+}
+
+/** The first row that matches, unless what it wants is refused again and again: then what stands in for it. */
+function rowOf(a: Assessment, tables: Tables): Row {
+  const stepOf = (row: Row) => sweepFirst(a, row.step?.(a) ?? null)
+  const matched = rowsFor(a, tables).find((row) => row.when(a) && !givesWay(a, row, stepOf(row)))
+  if (matched === undefined)
+    throw new Error(`no situation matches; claim: ${a.claim.kind}, ledger: ${a.memory.ledger.text}`)
+  if (holdsBack(a, matched)) return directoryRefuses
+  if (!givesBack(a, matched, stepOf(matched))) return heldUp(a, matched, stepOf(matched))
+  const instead = tables.givingBack.find((row) => row.when(a)) ?? matched
+  return holdsBack(a, instead) ? directoryRefuses : instead
 }
 
 /** The rows that are asked now, in order. */
@@ -185,14 +203,10 @@ function stepOf(a: Assessment, row: Row): Step | null {
 }
 
 function wantedStep(a: Assessment, row: Row): Step | null {
-  const step = row.step?.(a) ?? null
+  const step = sweepFirst(a, row.step?.(a) ?? null)
   // R6: a swap of ours may still land. Once the text has changed again it can't, and servers may be touched.
   if (a.memory.ledger.unsettled && step !== null && step.kind !== 'swap') return swap(a, 'renew', {})
   if (a.claim.kind === 'mine') {
-    const starting = step?.kind === 'open' || step?.kind === 'start-threads'
-    const side = step?.kind !== 'swap' && step?.server === a.named.name ? a.named : a.spare
-    // R4: once more before a server is opened or its threads are started.
-    if (starting && !swept(a, side, 'opening')) return killOthers(side)
     const working = row.progress === true || (step !== null && step.kind !== 'swap')
     if (working && a.claim.remainingMs < a.policy.claimMs / 2 && a.claim.remainingMs > 0)
       return swap(a, 'renew', { claim: renewed(a, a.claim.claim) })
@@ -207,6 +221,13 @@ function wantedStep(a: Assessment, row: Row): Step | null {
     a.memory.ledger.state === 'known' &&
     a.ledger?.writer === a.named.name
   return beating ? beat(a) : null
+}
+
+/** R4: under a claim, once more before a server is opened or its threads are started. */
+function sweepFirst(a: Assessment, step: Step | null): Step | null {
+  if (a.claim.kind !== 'mine' || (step?.kind !== 'open' && step?.kind !== 'start-threads')) return step
+  const side = step.server === a.named.name ? a.named : a.spare
+  return swept(a, side, 'opening') ? step : killOthers(side)
 }
 
 /**

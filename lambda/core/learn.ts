@@ -8,8 +8,9 @@ import { learnRan } from './learning/events.ts'
 import { currentLedger, landedSwap, learnLedger } from './learning/ledger.ts'
 import { learnAbsent, learnPair, learnTransactions } from './learning/pair.ts'
 import { learnServer } from './learning/server.ts'
+import { learnGaveBack, learnStuck } from './learning/stuck.ts'
 import { learnTimeline } from './learning/timeline.ts'
-import type { Ledger } from './ledger.ts'
+import { type Ledger, parseLedger } from './ledger.ts'
 import type { Memory, ServerMemory } from './memory.ts'
 import { alongOneLine } from './one-line.ts'
 import type { Policy } from './policy.ts'
@@ -35,6 +36,8 @@ export function learn(before: Memory, observed: World, now: number): Memory {
     openUnderClaim: learnOpenUnderClaim(before, ledger, world),
     readSinceClosed: learnReadSinceClosed(before, ledger, world),
     moved: learnMove(before, ledger, landed, world),
+    stuck: learnStuck(before.stuck, landed, world, now),
+    gaveBack: learnGaveBack(before, landed, writerOpen(ledger.text, world), now),
     tookOverAtMs: landed === 'take-over' ? now : before.tookOverAtMs,
     inspected: learnTransactions(before.inspected, world),
     absent: learnAbsent(before.absent, world),
@@ -65,6 +68,12 @@ function evidence(
   const serverMemory = (name: ServerName) => memory.servers[name] as ServerMemory
   const spareMemory = serverMemory(claim?.target ?? '')
   return { spare, spareMemory, named: serverMemory(writer), memory, policy, claim, now }
+}
+
+function writerOpen(text: string | null, world: World): boolean {
+  const parsed = text === null ? null : parseLedger(text)
+  if (parsed === null || typeof parsed === 'string') return false
+  return world.servers[parsed.writer]?.answer?.closed === false
 }
 
 function lastOn(name: ServerName, { last }: World): ActResult | null {

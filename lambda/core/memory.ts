@@ -4,7 +4,7 @@
  */
 import type { Policy } from './policy.ts'
 import type { Risk } from './risk.ts'
-import type { SwapStep } from './step.ts'
+import type { ServerStep, SwapStep } from './step.ts'
 import type {
   EventsView,
   HeartbeatRow,
@@ -56,6 +56,10 @@ export interface Memory {
   readonly givenUp: GivenUp | null
   /** The swap of the writer that this invocation itself made. */
   readonly moved: Move | null
+  /** Steps that a server has refused or not answered since they last worked, one entry for each server and kind. */
+  readonly stuck: readonly Stuck[]
+  /** Claims that were given back for one of them; null if none was, or things have moved since. */
+  readonly gaveBack: GaveBack | null
   /** Keys of messages that were sent. */
   readonly told: readonly string[]
   /** When an expired claim was last taken over, ours or another's. */
@@ -193,6 +197,8 @@ export interface ClaimMemory {
     readonly server: ServerName
     readonly endsAtMs: number
     readonly settled: boolean
+    /** The server said that it took effect. */
+    readonly done: boolean
   } | null
   readonly reconnected: boolean
   /** We stopped the spare's receiver under this claim and did not start it since: an error that stands there is an old one. */
@@ -202,6 +208,8 @@ export interface ClaimMemory {
   readonly catchingUp: CatchingUp | null
   /** When the holder before last proved the death, by the target's own clock, if it was taken over from another; else 0. */
   readonly takenOverClockMs: number
+  /** It was decided to give it back: nothing else is begun under it. */
+  readonly givingBack: boolean
   /** When the target had started, as first seen under this claim; it must not have restarted since. */
   readonly targetStartedClockMs: number | null
   /** The close of the named server under this claim: nobody could write from its start on. */
@@ -228,6 +236,24 @@ export interface CatchingUp {
   readonly left: number
   /** When there was last one less, or one more. */
   readonly movedAtMs: number
+}
+
+export interface Stuck {
+  readonly server: ServerName
+  readonly kind: ServerStep['kind']
+  readonly firstAtMs: number
+  readonly lastAtMs: number
+  readonly times: number
+  /** Of the last try, and what the server said. */
+  readonly outcome: 'refused' | 'unknown'
+  readonly errno: number | null
+  readonly message: string
+}
+
+export interface GaveBack {
+  readonly times: number
+  readonly atMs: number
+  readonly why: Stuck | null
 }
 
 export interface GivenUp {
@@ -331,6 +357,8 @@ export function newMemory(policy: Policy, now: number, watchSinceClockMs: number
     timeline: [],
     givenUp: null,
     moved: null,
+    stuck: [],
+    gaveBack: null,
     told: [],
     tookOverAtMs: null,
   }

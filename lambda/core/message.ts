@@ -9,6 +9,7 @@ import type { Risk } from './risk.ts'
 import { toExtract } from './server-words.ts'
 import type { Severity, Situation } from './situation.ts'
 import { span } from './span.ts'
+import { adviceOn, standing, inWords as stuckInWords } from './stuck.ts'
 import { inWords, writable } from './three-questions.ts'
 import { writeBlockMs } from './timeline.ts'
 
@@ -107,6 +108,7 @@ const SUBJECTS: Readonly<Record<string, (a: Assessment) => string>> = {
   'failover-refused': (a) => `${loud(a)}${a.named.name} ${state(a)} and there is no failover`,
   'failover-waits': (a) => `${loud(a)}${a.spare.name} applies what it received before it takes over`,
   'failover-abandoned': (a) => `${a.named.name} came back, no failover`,
+  'claim-standing-long': (a) => `${loud(a)}what ${a.named.name} is to be replaced by is held up`,
   'switchover-undone': (a) => `${a.named.name} stays the writer, the switchover was undone`,
   'old-writer-returned': (a) => `${a.spare.name} is back, closed, nothing lost`,
 }
@@ -163,6 +165,7 @@ const BODIES: Readonly<Record<string, (a: Assessment, situation: Situation) => W
     ],
   }),
   'server-held': held,
+  'step-refused': stepRefused,
 }
 
 function failedOver(a: Assessment): Written {
@@ -254,6 +257,21 @@ function timelineInWords(a: Assessment): string[] {
       .filter(({ what }) => what !== 'lastAnswer')
       .map(({ what, atMs }) => `  ${what.padEnd(10)} ${Math.round(atMs - zero.atMs)}`),
   ]
+}
+
+function stepRefused(a: Assessment): Written {
+  const told = standing(a)
+  const names = [...new Set(told.map(({ server }) => server))].join(' and ')
+  return {
+    subject: `${loud(a)}${names} refuses what has to be done`,
+    lines: [
+      ...told.map((each) => stuckInWords(a, each)),
+      '',
+      `Can anybody write?  ${inWords(writable(a))}`,
+      'Is data at risk?    Nothing was lost by what Hotspare did.',
+      `What now?           ${adviceOn(a)}`,
+    ],
+  }
 }
 
 /** How many transactions a message lists one by one; the rest as a set. */

@@ -26,6 +26,8 @@ export type Purpose =
   | 'undo'
   | 'move'
   | 'release'
+  /** A server refuses what we need under the claim, and nothing was opened. */
+  | 'give-back'
   | 'hold'
   /** A person lets a held server take part again. */
   | 'unhold'

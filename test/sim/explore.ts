@@ -109,6 +109,9 @@ function* nextEvents(state: SimState, spent: Spent, limits: Limits): Generator<[
       yield [{ do: 'act', who }, spent]
       if (may('lost')) yield [{ do: 'act', who, how: 'lost' }, fault]
       if (may('late')) yield [{ do: 'act', who, how: 'late' }, fault]
+      const { kind } = pending
+      if (kind !== 'swap' && kind !== 'beat' && may('refuse'))
+        yield [{ do: 'refuse', server: pending.server as Name, kind }, fault]
     }
     if (may('kill') && Object.keys(state.invocations).length > 1) yield [{ do: 'kill', who }, fault]
   }
@@ -119,6 +122,7 @@ function* nextEvents(state: SimState, spent: Spent, limits: Limits): Generator<[
     if (status === 'frozen') yield [{ do: 'wake', server }, spent]
     if (status !== 'up') continue
     if (flying.length > 0) yield [{ do: 'land', server }, spent]
+    if (Object.keys(state.servers[server].refuses).length > 0) yield [{ do: 'obey', server }, spent]
     if (may('crash')) yield [{ do: 'crash', server }, fault]
     if (may('crash') && !state.servers[server].durable) yield [{ do: 'crash', server, lose: 1 }, fault]
     if (may('freeze')) yield [{ do: 'freeze', server }, fault]
@@ -426,6 +430,7 @@ export function comesToRest(
 function repair(story: Story, server: Name): void {
   const { status, flying, obstacles } = story.state.servers[server]
   if (obstacles.length > 0) story.and({ do: 'unlock', server })
+  story.and({ do: 'obey', server })
   if (status === 'down') story.and({ do: 'restart', server })
   if (status === 'frozen') story.and({ do: 'wake', server })
   if (status === 'up' && flying.length > 0) story.and({ do: 'land', server })

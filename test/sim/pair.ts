@@ -42,6 +42,8 @@ export type Event =
       readonly do: 'freeze' | 'wake' | 'restart' | 'land' | 'apply' | 'lock' | 'unlock'
       readonly server: Name
     }
+  | { readonly do: 'refuse'; readonly server: Name; readonly kind: ServerStep['kind'] }
+  | { readonly do: 'obey'; readonly server: Name }
   | { readonly do: 'cut' | 'heal'; readonly a: string; readonly b: string }
   | { readonly do: 'land-swap' }
   /** The zone is restored from a copy: ledger and record are those of an earlier text. */
@@ -118,6 +120,12 @@ function befall(state: SimState, event: Exclude<Event, { do: 'look' | 'act' }>):
       return []
     case 'unlock':
       state.servers[event.server].obstacles = []
+      return []
+    case 'refuse':
+      state.servers[event.server].refuses = { [event.kind]: { outcome: 'refused', errno: 1205 } }
+      return []
+    case 'obey':
+      state.servers[event.server].refuses = {}
       return []
     case 'cut':
       state.cuts = [...new Set([...state.cuts, cutName(event.a, event.b)])].sort()

@@ -33,6 +33,11 @@ const NOT_BY_STORY: Readonly<Record<string, string>> = {
   'claim-expired-observed': 'told in observing.test.ts',
   'unnamed-open-observed': 'told in observing.test.ts',
   'old-writer-half-closed': 'told in writability.test.ts',
+  'giving-back-threads': 'told in refused.test.ts',
+  'giving-back': 'told in refused.test.ts',
+  'spare-refuses': 'told in refused.test.ts',
+  'housekeeping-refused': 'told in refused.test.ts',
+  'claim-standing-long': 'told in refused.test.ts',
 }
 
 /** A watch that has been at work for a few seconds while applications write. */
@@ -1237,7 +1242,7 @@ describe('watches come and go', () => {
       .and({ do: 'kill', who: 'w1' })
       .wait(60_000)
       .start('w2')
-      .until('claim-standing', 'w2')
+      .until('claim-standing-long', 'w2')
     const since = story.state.now
     story.until('claim-expired', 'w2')
     expect(story.state.now - since).toBeGreaterThanOrEqual(POLICY.claimMs)

@@ -49,6 +49,7 @@ export function learnClaim(
           reconnected: false,
           detached: before?.detached ?? false,
           follow: { times: 0, lastAtMs: null },
+          givingBack: false,
           catchingUp: null,
           takenOverClockMs: landed === 'take-over' && before === null ? parsed.claim.provenClockMs : 0,
           targetStartedClockMs: null,
@@ -115,7 +116,11 @@ function learnStep(memory: ClaimMemory, before: Memory, named: string, world: Wo
         Math.min(latestAtMs, offsetMs === null ? latestAtMs : step.untilClockMs - offsetMs) +
         OPENING_MARGIN_MS
       if (swept[step.server] !== undefined) swept[step.server] = 'claimed'
-      return { ...memory, swept, opening: { server: step.server, endsAtMs, settled: outcome !== 'unknown' } }
+      return {
+        ...memory,
+        swept,
+        opening: { server: step.server, endsAtMs, settled: outcome !== 'unknown', done: outcome === 'done' },
+      }
     }
     case 'close': {
       if (step.server !== named) return { ...memory, swept }
@@ -138,7 +143,7 @@ function learnStep(memory: ClaimMemory, before: Memory, named: string, world: Wo
     case 'detach':
       return { ...memory, swept, detached: true }
     case 'reconnect':
-      return { ...memory, swept, reconnected: true, detached: false }
+      return { ...memory, swept, reconnected: memory.reconnected || outcome === 'done', detached: false }
     default:
       return { ...memory, swept }
   }

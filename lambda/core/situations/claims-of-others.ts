@@ -23,6 +23,18 @@ function endByHand(a: Assessment): string {
   return `By hand: bring ${named.name} back. ${insteadOfActing(a)}`
 }
 
+/** Nobody writes heartbeats while a claim stands: how old the newest one is, by the clock of a server that has it. */
+function sinceBeatMs(a: Assessment): number {
+  const ages = [a.named, a.spare].flatMap(({ answer }) =>
+    answer === null || typeof answer.heartbeat === 'string'
+      ? []
+      : [answer.clockMs - answer.heartbeat.writtenClockMs],
+  )
+  return Math.max(0, Math.min(...ages))
+}
+/** A failover takes seconds; what takes longer is held up. */
+const LONG_MS = 30_000
+
 export const claimsOfOthers: readonly Row[] = [
   {
     code: 'claim-expired',
@@ -63,6 +75,27 @@ export const claimsOfOthers: readonly Row[] = [
     afterMs: 1000,
     readsDirectory: true,
     tell: (a) => tell(a, 'claim-stands', 'critical'),
+  },
+  {
+    code: 'claim-standing-long',
+    severity: 'critical',
+    when: (a) =>
+      a.claim.kind === 'other' &&
+      !takesWrites(a.named) &&
+      !isOpen(a.spare) &&
+      Number.isFinite(sinceBeatMs(a)) &&
+      sinceBeatMs(a) > LONG_MS,
+    because: (a) =>
+      a.claim.kind === 'other'
+        ? `${a.claim.claim.who} holds a claim (${a.claim.claim.intent}, to ${a.claim.claim.target}) and no server is open: nobody can write, for about ${duration(sinceBeatMs(a))} (since the newest heartbeat). Something holds it up; while it stands, nobody else touches either server.`
+        : '',
+    advice: (a) =>
+      a.claim.kind === 'other'
+        ? `What holds it up is in the log lines and messages of ${a.claim.claim.who}. Look at ${a.claim.claim.target} (SHOW PROCESSLIST) for locks and backups, and at the rights of Hotspare's account (docs/setup.md). A claim that nobody renews is taken over after ${duration(a.claim.claim.lengthMs)}.`
+        : '',
+    afterMs: 1000,
+    readsDirectory: true,
+    tell: (a) => tell(a, 'claim-standing-long', 'critical'),
   },
   {
     code: 'switchover-in-progress',

@@ -5,6 +5,7 @@ import { tell } from '../message.ts'
 import { toOpen } from '../server-words.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
+import { givenBackFor } from '../stuck.ts'
 import { halfClosed, howClosed, refusesWrites } from '../writability.ts'
 
 const seen: readonly Row[] = [
@@ -64,6 +65,7 @@ const restarted: readonly Row[] = [
       lostByWriter(a) !== '' &&
       unfit(a) === null &&
       a.policy.failover.mode === 'automatic' &&
+      givenBackFor(a) === 0 &&
       !paused(a),
     because: (a) =>
       `${a.named.name} has restarted without ${count(lostByWriter(a))} transactions that ${a.spare.name} received from it: ${a.spare.name} is the better copy, so this is a failover.`,

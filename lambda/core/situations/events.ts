@@ -58,6 +58,7 @@ export const events: readonly Row[] = [
   ),
   {
     code: 'stopping-events',
+    yields: 'at-once',
     severity: 'info',
     when: (a) => stops(a) && stopsBacked(a),
     because: (a) =>
@@ -66,6 +67,7 @@ export const events: readonly Row[] = [
   },
   {
     code: 'starting-events',
+    yields: 'at-once',
     severity: 'info',
     when: (a) => starts(a) && startsBacked(a),
     because: (a) => {

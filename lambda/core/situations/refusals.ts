@@ -17,6 +17,7 @@ import { tell } from '../message.ts'
 import { toApplyAtOnce } from '../server-words.ts'
 import type { Row } from '../situation.ts'
 import { span } from '../span.ts'
+import { adviceOn, givenBackFor, inWords } from '../stuck.ts'
 import { whyShort } from './claim-facts.ts'
 
 const dead = (a: Assessment) => a.named.answer === null && (confirmedDead(a) || deadButUnheard(a))
@@ -96,6 +97,12 @@ function cooling(a: Assessment): boolean {
 /** Long enough for a watch that saw both alive to have confirmed the same death, and claimed. */
 const PROOF_OF_OTHERS_MS = 5000
 
+function adviceAfterGivingBack(a: Assessment): string {
+  const { gaveBack } = a.memory
+  const mend = gaveBack?.why == null ? '' : adviceOn({ ...a, memory: { ...a.memory, stuck: [gaveBack.why] } })
+  return `${mend} It is tried again in ${Math.ceil(givenBackFor(a) / 1000)} s. ${byHand(a, 'spare-refuses')}`
+}
+
 export const refusals: readonly Row[] = [
   {
     // Never waived: a spare that is opened while nothing may be closed is a second writer as soon as the first one returns.
@@ -136,6 +143,15 @@ export const refusals: readonly Row[] = [
     (a) =>
       `there was one at ${new Date(a.ledger?.sinceClockMs ?? 0).toISOString()}, and the cooldown has not passed`,
   ),
+  {
+    ...refusal(
+      'spare-refuses',
+      (a) => givenBackFor(a) > 0,
+      (a) =>
+        a.memory.gaveBack?.why == null ? 'the claim was given back' : inWords(a, a.memory.gaveBack.why),
+    ),
+    advice: adviceAfterGivingBack,
+  },
   refusal(
     'too-late-in-invocation',
     (a) => a.world.remainingMs < 20_000,

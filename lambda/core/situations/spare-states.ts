@@ -22,6 +22,7 @@ import { tell } from '../message.ts'
 import { STAYS_DOWN } from '../server-words.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
+import { adviceOn, inWords, standing } from '../stuck.ts'
 import { stalledMs, takesWrites, writability } from '../writability.ts'
 import { confirming } from './confirming.ts'
 import { spareBehind } from './spare-behind.ts'
@@ -43,6 +44,7 @@ export const spareStates: readonly Row[] = [
   ),
   {
     code: 'held-server-cut-off',
+    yields: 'at-once',
     severity: 'critical',
     when: (a) => onHold(a) && namedReceives(a) && acts(a),
     because: (a) =>
@@ -63,6 +65,7 @@ export const spareStates: readonly Row[] = [
   },
   {
     code: 'recording-takeover',
+    yields: 'at-once',
     severity: 'info',
     when: (a) =>
       takesWrites(a.named) &&
@@ -172,6 +175,16 @@ export const spareStates: readonly Row[] = [
     tell: (a) => (a.memory.moved?.from === a.spare.name ? tell(a, 'old-writer-returned', 'warning') : null),
   },
   ...spareBehind,
+  {
+    code: 'housekeeping-refused',
+    severity: 'warning',
+    when: (a) => standing(a).length > 0,
+    because: (a) =>
+      `${a.named.name} takes writes, ${a.spare.name} follows; but ${standing(a)
+        .map((each) => inWords(a, each))
+        .join(' ')}`,
+    advice: adviceOn,
+  },
   {
     code: 'clocks-apart',
     severity: 'warning',
