@@ -133,7 +133,6 @@ function reasonsAgainst(a: Assessment): Unfitness[] {
   const { policy, ledger } = a
   const { answer } = a.spare
   if (answer === null || ledger === null) return ['silent']
-  if (answer.channel === null) return ['not-a-replica']
   const { known } = a.named.memory
   const armed =
     typeof answer.heartbeat !== 'string' &&
@@ -143,11 +142,12 @@ function reasonsAgainst(a: Assessment): Unfitness[] {
   const fresh = freshness(evidence)
   const reasons: [boolean, Unfitness][] = [
     [ledger.holds.includes(a.spare.name), 'held'],
+    [answer.channel === null, 'not-a-replica'],
     [!armed, 'not-armed'],
     [fresh.kind === 'unproven', 'freshness-unproven'],
     [fresh.kind === 'stale', 'stale'],
     [possiblyShort(evidence), 'possibly-short'],
-    [answer.channel.applierErrno !== 0, 'applier-broken'],
+    [answer.channel !== null && answer.channel.applierErrno !== 0, 'applier-broken'],
     [applierStopped(a, answer, fresh), 'applier-stopped'],
     [delayed(a, answer), 'delayed'],
     [errantOnSpare(a) !== '', 'errant'],
@@ -200,6 +200,8 @@ export type Unfitness =
 export function errantOnSpare(a: Assessment): string {
   const { comparison } = a.memory
   const answer = a.spare.answer
+  const stray = strayOnSpare(a)
+  if (stray !== '') return stray
   if (comparison === null && answer !== null && a.ledger !== null) {
     const takeover = takeoverSet(a.ledger, answer)
     return takeover === null
@@ -209,6 +211,13 @@ export function errantOnSpare(a: Assessment): string {
   if (comparison?.server !== a.spare.name || comparison.looks < 2 || comparison.alone === '') return ''
   if (lostByWriter(a) !== '') return ''
   return withoutOurs(comparison.alone, a.memory)
+}
+
+/** What the spare wrote itself since the named server, silent now, was last seen: somebody opened it (X14). */
+function strayOnSpare({ named, spare, memory }: Assessment): string {
+  const { known } = named.memory
+  if (named.answer !== null || known === null || spare.answer === null) return ''
+  return withoutOurs(subtract(ofOrigin(spare.answer.executed, spare.answer.uuid), known.executed), memory)
 }
 
 /** What the spare lacks of its own origin (T31), as two looks agree. */

@@ -77,6 +77,7 @@ function server(name: Name): SimServer {
     moves: 0,
     applier: 'on',
     applierErrno: 0,
+    hasChannel: true,
     brokenApplier: false,
     slow: false,
     delaySeconds: 0,

@@ -1,6 +1,6 @@
 /** What one invocation sees of the simulated pair: exactly the core's `World`, and how its own connections change by looking. */
 import { members } from '../../lambda/core/gtid-set.ts'
-import type { Answer, DirectoryView, Probe, ServerView, World } from '../../lambda/core/world.ts'
+import type { Answer, Channel, DirectoryView, Probe, ServerView, World } from '../../lambda/core/world.ts'
 import { clockMs, settle } from './server.ts'
 import {
   EPOCH_MS,
@@ -160,23 +160,7 @@ function facts(
     halfClosed: server.halfClosed && !server.closed,
     executed: server.executed,
     numbering: server.family === 'mariadb' ? { inOrder: true, oursApart: true } : null,
-    channel: {
-      receiver: server.receiver,
-      receiverErrno: server.receiverErrno,
-      receiverError: server.receiverErrno === 0 ? '' : `error ${server.receiverErrno}`,
-      sourceUuid: UUIDS[otherOf(server.name)],
-      received: server.received,
-      readPosition: `binlog.000001:${server.received.length}`,
-      heartbeatsReceived: server.moves,
-      heartbeatPeriodMs: server.heartbeatPeriodMs,
-      queueing: server.half,
-      applier: server.applier,
-      applierErrno: server.applierErrno,
-      applierError: server.applierErrno === 0 ? '' : `error ${server.applierErrno}`,
-      applying: server.half === '' ? [] : [server.half],
-      delaySeconds: server.delaySeconds,
-      lastReceivedClockMs: EPOCH_MS + server.lastReceivedMs + server.skewMs,
-    },
+    channel: server.hasChannel ? channelOf(server) : null,
     heartbeat: server.hasTable ? (server.heartbeat ?? 'no-row') : 'no-table',
     takeover: server.takeover,
     others: server.sessions.filter(({ id, who }) => who !== invocation.who || !own.includes(id)),
@@ -199,6 +183,26 @@ export function beginLook(state: SimState, who: string, part: 'directory' | Name
   const invocation = invocationOf(state, who)
   const read = part === 'directory' ? readDirectory(state, invocation) : viewOf(state, invocation, part)
   invocation.begun = { ...invocation.begun, [part]: read }
+}
+
+function channelOf(server: SimServer): Channel {
+  return {
+    receiver: server.receiver,
+    receiverErrno: server.receiverErrno,
+    receiverError: server.receiverErrno === 0 ? '' : `error ${server.receiverErrno}`,
+    sourceUuid: UUIDS[otherOf(server.name)],
+    received: server.received,
+    readPosition: `binlog.000001:${server.received.length}`,
+    heartbeatsReceived: server.moves,
+    heartbeatPeriodMs: server.heartbeatPeriodMs,
+    queueing: server.half,
+    applier: server.applier,
+    applierErrno: server.applierErrno,
+    applierError: server.applierErrno === 0 ? '' : `error ${server.applierErrno}`,
+    applying: server.half === '' ? [] : [server.half],
+    delaySeconds: server.delaySeconds,
+    lastReceivedClockMs: EPOCH_MS + server.lastReceivedMs + server.skewMs,
+  }
 }
 
 export function readDirectory(state: SimState, invocation: SimInvocation): DirectoryView {

@@ -84,6 +84,8 @@ export interface SimServer {
   moves: number
   applier: 'on' | 'off'
   applierErrno: number
+  /** Replication is set up there. */
+  hasChannel: boolean
   /** What its applier met is still there: a START stops at once with the same error. */
   brokenApplier: boolean
   /** It applies only when the story says so. */

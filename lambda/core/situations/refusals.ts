@@ -27,10 +27,11 @@ const heartbeatAge = (a: Assessment) => {
     ? 'none was ever received'
     : `the newest one it applied is ${((a.spare.answer.clockMs - row.writtenClockMs) / 1000).toFixed(1)} s old`
 }
-/** A spare that is no replica has no view of the writer either: `no-witness` comes first. */
-type Reason = Exclude<Unfitness, 'silent' | 'not-a-replica'>
+/** In the order in which `unfit` asks. A spare that is no replica has no view of the writer either: `no-witness` comes first. */
+type Reason = Exclude<Unfitness, 'silent'>
 const WORDS: Readonly<Record<Reason, (a: Assessment) => string>> = {
   held: (a) => `${a.spare.name} is held and may not take part until it is released`,
+  'not-a-replica': (a) => `${a.spare.name} is not set up to replicate from ${a.named.name}`,
   'not-armed': () => 'automatic failover is not armed (heartbeat table, skip_replica_start)',
   'freshness-unproven': (a) => `${whyUnproven(a)} (${heartbeatAge(a)})`,
   stale: (a) =>

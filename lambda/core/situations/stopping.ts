@@ -1,5 +1,5 @@
 /** Must 2 is looked at again under the claim, and once more before every step that follows. */
-import { mayReconnect, targetRestarted } from '../assessment.ts'
+import { errantOnSpare, mayReconnect, targetRestarted, waived } from '../assessment.ts'
 import { byHand } from '../by-hand.ts'
 import { followsInWords, toLetFollow } from '../following.ts'
 import { tell } from '../message.ts'
@@ -36,6 +36,16 @@ export const stopping: readonly Row[] = [
     afterMs: 25,
     progress: true,
     tell: (a) => (a.named.health === 'sick' ? tell(a, 'writer-sick', 'critical') : null),
+  },
+  {
+    code: 'target-errant',
+    severity: 'critical',
+    when: (a) => openedNothing(a) && errantOnSpare(a) !== '' && !waived(a, 'spare-errant'),
+    because: (a) =>
+      `The failover is given up: ${a.spare.name} has transactions of its own (${errantOnSpare(a).slice(0, 200)}). The claim is released.`,
+    advice: (a) => `Bring ${a.named.name} back. ${byHand(a, 'spare-errant')}`,
+    step: release,
+    tell: (a) => tell(a, 'failover-refused', 'critical'),
   },
   {
     code: 'target-restarted',

@@ -28,7 +28,7 @@ import { EVENT_TRIES } from './events.ts'
 import { followingAgain } from './following.ts'
 import { sweeping } from './sweeping.ts'
 import { reasonAgainst, undecided } from './switchover-refusals.ts'
-import { moving, oldWriterClosing, targetClosing } from './target-states.ts'
+import { moving, oldWriterClosing, targetClosing, targetHalfClosed } from './target-states.ts'
 import { namedSilent } from './undo.ts'
 
 /** It is ours from the beginning, a person waits for it, and nothing was closed under it. */
@@ -44,6 +44,7 @@ const NEARING_MS = 5000
 const inTime = (a: Assessment) => (forwardLeftMs(a) ?? 0) > 0
 
 const targetOpen: readonly Row[] = [
+  targetHalfClosed,
   oldWriterClosing,
   targetClosing,
   {

@@ -6,7 +6,7 @@ import { canonical, contains, lastOfOrigin } from '../gtid-set.ts'
 import { tell } from '../message.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
-import { halfClosed, takesWrites } from '../writability.ts'
+import { halfClosed, howClosed, takesWrites } from '../writability.ts'
 import { first, mine, openedNothing, release, undo } from './claim-facts.ts'
 
 const targetSilent: readonly Row[] = [
@@ -47,6 +47,27 @@ export const oldWriterClosing: Row = {
   step: (a) => steps.close(a.named, true),
 }
 
+/** It restarted so, or a close stopped half way: privileged sessions can write there, and nobody has opened it for applications. */
+export const targetHalfClosed: Row = {
+  code: 'target-half-closed',
+  severity: 'warning',
+  when: (a) => halfClosed(a.spare),
+  because: (a) =>
+    `${a.spare.name} is ${howClosed(a.spare)}: it is closed altogether before anything is concluded from it.`,
+  step: (a) => steps.close(a.spare, true),
+}
+
+const openedByHand: Row = {
+  code: 'target-opened-by-hand',
+  severity: 'critical',
+  when: (a) => isOpen(a.spare) && first(a) && mine(a)?.ours.opening?.server !== a.spare.name,
+  because: (a) =>
+    `${a.spare.name} is open, and not by us, though the claim to open it is ours: it is closed, and what it took is looked at before anything else.`,
+  advice: (a) => `Find out who opened ${a.spare.name}: while a claim stands, nobody else may.`,
+  step: (a) => steps.close(a.spare, true),
+  tell: (a) => tell(a, 'second-server-open', 'critical'),
+}
+
 export const targetClosing: Row = {
   code: 'target-closing',
   severity: 'warning',
@@ -84,6 +105,8 @@ export const moving: Row = {
 }
 
 const targetOpen: readonly Row[] = [
+  targetHalfClosed,
+  openedByHand,
   oldWriterClosing,
   targetClosing,
   {
