@@ -4,7 +4,9 @@ import { startApplication } from '../../lab/application.ts'
 import type { Family } from '../../lab/database/family.ts'
 import { replicationOf } from '../../lab/database/replication.ts'
 import { type LookLine, lookOf } from '../../lab/log-line.ts'
-import { WRITER_NAME } from '../../lab/stage.ts'
+import { type Stage, WRITER_NAME } from '../../lab/stage.ts'
+import { quoteText } from '../../lambda/adapters/txt-strings.ts'
+import { formatLedger } from '../../lambda/core/ledger.ts'
 import { eventually, flips, isOpen, ledgerOf, onStage, startWatch, timesDone } from './on-stage.ts'
 
 /** By the log line that shows the step done. */
@@ -67,19 +69,29 @@ export async function killedAfter(family: Family, step: string): Promise<void> {
   })
 }
 
-/** The same, but the old writer is back, closed and whole, before the next invocation looks: it is opened again, and bob follows it. */
+/** What a holder has done to the spare when it dies, before it opened anything. */
+export const STOPPED: Readonly<Record<string, readonly string[]>> = {
+  detaching: ['STOP REPLICA IO_THREAD'],
+  'stopping the applier': ['STOP REPLICA IO_THREAD', 'STOP REPLICA SQL_THREAD'],
+}
+
+/**
+ * Whoever held the claim died there, and the old writer is back, closed and whole: it is opened again, and bob follows it. The claim and
+ * the stops are put there by hand: a kill that comes by a log line may come too late.
+ */
 export async function backAfter(family: Family, step: string): Promise<void> {
   await onStage({ family }, async (stage) => {
     const { pair, aws } = stage
     const first = await startWatch(stage)
-    first.onLog((line) => {
-      const look = lookOf(line)
-      if (look === null || look.memory.servers.alice?.failingSinceMs === null) return
-      if (STEPS[step]?.(look) === true) first.kill()
-    })
+    first.kill()
+    await pair.waitUntilCaughtUp(pair.bob)
     await pair.alice.kill()
-    await first.finished
-    expect(await replicationOf(pair.bob)).toMatchObject({ receiver: 'off' })
+    await eventually('an error stands', async () => (await replicationOf(pair.bob)).receiverErrno !== 0)
+    for (const statement of STOPPED[step] ?? []) await pair.bob.query(statement)
+    const { receiver, receiverErrno } = await replicationOf(pair.bob)
+    expect(receiver).toBe('off')
+    if (family === 'mysql') expect(receiverErrno, 'a STOP leaves the error there').not.toBe(0)
+    claimed(stage)
     await pair.alice.start()
     await startWatch(stage, null, { name: 'second' })
     const told = await aws.sns.waitForMessage(
@@ -92,4 +104,18 @@ export async function backAfter(family: Family, step: string): Promise<void> {
     expect(await replicationOf(pair.bob)).toMatchObject({ receiver: 'on', applier: 'on' })
     expect(told.message).toContain('bob follows it')
   })
+}
+
+/** A claim to fail over to bob stands, of somebody who is gone. */
+function claimed(stage: Stage): void {
+  const ledger = ledgerOf(stage)
+  const claim = { who: 'gone', intent: 'failover', target: 'bob', lengthMs: 15_000 } as const
+  const text = formatLedger({
+    ...ledger,
+    revision: ledger.revision + 1,
+    claim: { ...claim, touched: false, heartbeatClockMs: 0 },
+  })
+  const record = stage.aws.zone.get(`_hotspare.${WRITER_NAME}`, 'TXT')
+  if (record === undefined) throw new Error('there is no ledger')
+  stage.aws.zone.set({ ...record, values: [quoteText(text)] })
 }
