@@ -70,8 +70,9 @@ export function beatByTime(state: SimState): void {
   for (const name of NAMES) {
     const server = state.servers[name]
     if (!takesWrites(server) || !state.directory.ledger?.includes(`writer=${name} `)) continue
+    const epoch = Number(/ epoch=(\d+) /.exec(state.directory.ledger)?.[1])
     writeHeartbeat(state, server, {
-      sequence: 1,
+      sequence: Math.max((server.heartbeat?.sequence ?? 0) + 1, epoch * 1_000_000_000),
       writtenClockMs: EPOCH_MS + state.now + server.skewMs,
       watch: 'w0',
       watchSinceClockMs: EPOCH_MS - 60_000,
