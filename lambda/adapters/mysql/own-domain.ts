@@ -27,8 +27,8 @@ export function isOurDomain(domain: number): boolean {
 }
 
 /**
- * Prepares a session that may write, with a statement that sets all else. Without the right to number apart it writes in the server's usual domain: heartbeats have to go on,
- * and people are told (`Numbering.oursApart`). Rejects with the server's error.
+ * Prepares a session that may write, with a statement that sets all else. Without the right to number apart it writes in the server's usual
+ * domain: heartbeats have to go on, and people are told (`Numbering.oursApart`). Rejects with the server's error.
  */
 export async function prepareWriting<Reply>(
   ask: (statement: string) => Promise<Reply>,
