@@ -76,7 +76,7 @@ async function sluggish(stage: Stage): Promise<void> {
   let loaded = true
   const load = (async () => {
     while (loaded) {
-      for (const server of servers) server.freeze()
+      for (const server of servers) if (server.running) server.freeze()
       await pause(STOPS_MS)
       for (const server of servers) server.wake()
       await pause(RUNS_MS)
