@@ -15,6 +15,7 @@ import type { Memory, ServerMemory } from './memory.ts'
 import { alongOneLine } from './one-line.ts'
 import type { Policy } from './policy.ts'
 import { assessRisk } from './risk.ts'
+import { held } from './spare.ts'
 import type { ActResult } from './step.ts'
 import type { Answer, ServerName, World } from './world.ts'
 
@@ -48,13 +49,36 @@ export function learn(before: Memory, observed: World, now: number): Memory {
   const target = world.servers[parsed.claim?.target ?? '']?.answer ?? null
   const stood = currentLedger(before)?.claim != null
   const measurable = learned.ours !== null && parsed.claim?.intent === 'failover' && target?.closed === true
-  const paired: Memory = { ...learned, ...learnPair(before, learned, parsed, world) }
+  const pair = learnPair(before, learned, parsed, world)
+  const paired: Memory = {
+    ...learned,
+    ...pair,
+    servers: wholeAgain(before, learned, pair, parsed.writer, world),
+  }
   return {
     ...paired,
-    servers: learnRan(servers, parsed.writer, { stood, stands: parsed.claim !== null }, world.last),
+    servers: learnRan(paired.servers, parsed.writer, { stood, stands: parsed.claim !== null }, world.last),
     risk: measurable ? assessRisk(evidence(paired, parsed, target, world.policy, now)) : learned.risk,
     timeline: learnTimeline(learned, parsed, landed, world, now),
   }
+}
+
+/**
+ * A spare that has all of an open writer lacks nothing that anybody needs, whatever it held before: it may have been made anew from it (X6).
+ */
+function wholeAgain(
+  before: Memory,
+  { servers }: Memory,
+  { coveredAtMs }: Pick<Memory, 'coveredAtMs'>,
+  writer: ServerName,
+  world: World,
+): Memory['servers'] {
+  const name = Object.keys(servers).find((each) => each !== writer) ?? ''
+  const spare = world.servers[name]?.answer ?? null
+  const open = world.servers[writer]?.answer?.closed === false
+  const memory = servers[name]
+  if (spare === null || memory === undefined || !open || coveredAtMs === before.coveredAtMs) return servers
+  return { ...servers, [name]: { ...memory, held: held(spare) } }
 }
 
 /** On what it is judged what a failover to the claim's target would lose. */

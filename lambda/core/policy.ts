@@ -17,11 +17,12 @@ export interface Policy {
     readonly refusedProbes: number
     /** Failed probes in a row, of any kind, that confirm one. */
     readonly silentProbes: number
-    /** How old the spare's newest heartbeat may be, by its own clock, to prove that it was replicating when the writer died. */
+    /** For how long before the writer's first failure the spare may lack what the writer committed: as far as that it was up to date. */
     readonly freshnessMs: number
   }
   readonly failover: {
     readonly mode: 'automatic' | 'alert' | 'observe'
+    /** After how long people are told that the spare still applies what it received. */
     readonly catchUpTimeoutMs: number
     readonly cooldownMs: number
     /** Essentials that the configuration goes without, by name. */

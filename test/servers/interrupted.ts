@@ -6,6 +6,7 @@ import { replicationOf } from '../../lab/database/replication.ts'
 import { type LookLine, lookOf } from '../../lab/log-line.ts'
 import { type Stage, WRITER_NAME } from '../../lab/stage.ts'
 import { quoteText } from '../../lambda/adapters/txt-strings.ts'
+import { NO_PROOF } from '../../lambda/core/freshness.ts'
 import { formatLedger } from '../../lambda/core/ledger.ts'
 import { eventually, flips, isOpen, ledgerOf, onStage, startWatch, timesDone } from './on-stage.ts'
 
@@ -113,7 +114,7 @@ function claimed(stage: Stage): void {
   const text = formatLedger({
     ...ledger,
     revision: ledger.revision + 1,
-    claim: { ...claim, touched: false, heartbeatClockMs: 0 },
+    claim: { ...claim, touched: false, ...NO_PROOF },
   })
   const record = stage.aws.zone.get(`_hotspare.${WRITER_NAME}`, 'TXT')
   if (record === undefined) throw new Error('there is no ledger')

@@ -1,7 +1,7 @@
 /** Where explorations begin: two watches at work on a healthy pair, and pairs on which more can go wrong. */
 import { NO_PROOF } from '../../lambda/core/freshness.ts'
 import { formatLedger } from '../../lambda/core/ledger.ts'
-import { settledIn } from './explore.ts'
+import { beatByTime, settledIn } from './explore.ts'
 import { firstLedger } from './healthy.ts'
 import { NAMES, type SimState } from './state.ts'
 import { Story } from './story.ts'
@@ -35,6 +35,28 @@ export const BEGINNINGS: Readonly<Record<string, () => SimState>> = {
     const story = new Story({ tolerant: true }).start('w0')
     for (let turn = 0; turn < 3; turn++) story.turn('w0', 1000)
     return story.and({ do: 'kill', who: 'w0' }).start('w1').start('w2').state
+  },
+
+  'a spare that receives late, and watches that have just begun': () => {
+    const story = new Story({ tolerant: true }).start('w0')
+    story.change('the way is narrow', (state) => {
+      state.servers.bob.receivesLateMs = 9000
+    })
+    for (let second = 0; second < 12; second++)
+      story.turn('w0', 0).commit('alice').change('a heartbeat', beatByTime).wait(1000)
+    return settledIn(story.and({ do: 'kill', who: 'w0' }), ['w1', 'w2'], 1)
+  },
+
+  'a failover that still catches up, by an invocation that is gone': () => {
+    const story = new Story({ tolerant: true }).start('w0')
+    for (let turn = 0; turn < 3; turn++) story.turn('w0', 1000)
+    story.change('the applier is busy', (state) => {
+      state.servers.bob.slow = true
+    })
+    story.commit('alice').turn('w0', 100)
+    story.and({ do: 'freeze', server: 'alice' }).until('catching-up', 'w0')
+    story.start('w1').turn('w1').start('w2').turn('w2')
+    return story.and({ do: 'kill', who: 'w0' }).wait(14_000).state
   },
 
   'clocks that are a second apart': () =>

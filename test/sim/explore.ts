@@ -57,9 +57,9 @@ export function withoutBeats(deciding: Decide): Decide {
 }
 
 /** Looks at one state of the pair once everything that can be read has been read. */
-export function settledIn(story: Story, watches: readonly string[]): SimState {
+export function settledIn(story: Story, watches: readonly string[], turns = 3): SimState {
   for (const who of watches) story.start(who)
-  for (let turn = 0; turn < 3; turn++) {
+  for (let turn = 0; turn < turns; turn++) {
     for (const who of watches) story.turn(who, 0)
     story.change('a heartbeat', beatByTime).wait(1000)
   }

@@ -4,7 +4,15 @@
  *
  * Far times are clipped: whether something was 20 or 40 seconds ago decides nothing here but for what lasts a minute.
  */
-import { EPOCH_MS, NAMES, type Name, type SimInvocation, type SimServer, type SimState } from './state.ts'
+import {
+  EPOCH_MS,
+  NAMES,
+  type Name,
+  otherOf,
+  type SimInvocation,
+  type SimServer,
+  type SimState,
+} from './state.ts'
 
 const FAR_MS = 17_000
 
@@ -90,6 +98,7 @@ function serverPrint(state: SimState, server: SimServer): unknown {
     server.everReceived,
     server.slow,
     server.receivesLateMs,
+    server.receivesLateMs === 0 ? null : underWayPrint(state, server),
     server.applier,
     server.applierErrno,
     ago(server.startedMs, 4000),
@@ -107,6 +116,14 @@ function serverPrint(state: SimState, server: SimServer): unknown {
     server.openedBy,
     server.takeover?.epoch,
   ]
+}
+
+/** When what a late replica has not received yet was committed, and what of it were heartbeats. */
+function underWayPrint(state: SimState, { name, receivesLateMs }: SimServer): unknown {
+  const source = state.servers[otherOf(name)]
+  const agesOf = (all: readonly { readonly atMs: number }[]) =>
+    all.map(({ atMs }) => state.now - atMs).filter((ageMs) => ageMs < receivesLateMs)
+  return [agesOf(state.acknowledged), agesOf(source.heartbeats)]
 }
 
 function stepPrint(

@@ -277,6 +277,76 @@ describe('found by a story', () => {
   })
 })
 
+describe('of freshness, found by a story', () => {
+  const commits = (story: Story, seconds: number, who = 'w1') => {
+    for (let second = 0; second < seconds; second++) story.commit('alice').turn(who, 1000)
+  }
+  const goesOn = (story: Story, who = 'w1') => {
+    for (let turn = 0; turn < 100; turn++) story.turn(who, 500)
+  }
+
+  test('X59: what was not seen to be received is taken for received', () => {
+    shows(
+      /M2 T1: bob was opened \d+ old commits short/,
+      (story) => {
+        set(story, 'bob', { receivesLateMs: 30_000 })
+        commits(story, 40)
+        goesOn(story.and({ do: 'crash', server: 'alice' }))
+      },
+      (memory, world, now, tables) => decide({ ...memory, coveredAtMs: now }, world, now, tables),
+    )
+  })
+
+  test('X6: what was received and thrown away is forgotten', () => {
+    shows(
+      /R9: bob was opened without what it once received/,
+      (story) => {
+        set(story, 'bob', { slow: true })
+        commits(story, 3)
+        story.and({ do: 'cut', a: 'alice', b: 'bob' })
+        story.change('RESET REPLICA on bob', ({ servers: { bob } }) =>
+          Object.assign(bob, { received: bob.executed, relayHeartbeat: null, slow: false }),
+        )
+        goesOn(story.and({ do: 'crash', server: 'alice' }))
+      },
+      misled((memory, world) => {
+        const { bob } = memory.servers
+        if (bob === undefined) return [memory, world]
+        return [{ ...memory, servers: { ...memory.servers, bob: { ...bob, held: '' } } }, world]
+      }),
+    )
+  })
+
+  test('R15: the proof in a claim is believed though the writer was seen open since', () => {
+    shows(
+      /M2 T1: bob was opened \d+ old commits short/,
+      (story) => {
+        story.and({ do: 'freeze', server: 'alice' }).until('detaching').start('w2').turn('w2')
+        story.and({ do: 'kill', who: 'w1' }).and({ do: 'cut', a: 'alice', b: 'bob' })
+        commits(story.and({ do: 'wake', server: 'alice' }), 12, 'w2')
+        goesOn(story.and({ do: 'crash', server: 'alice' }).and({ do: 'heal', a: 'alice', b: 'bob' }), 'w2')
+      },
+      misled((memory, world) => [{ ...memory, openUnderClaim: false }, world]),
+    )
+  })
+
+  test('R15: the proof in a claim is believed though the spare holds less than it did', () => {
+    shows(
+      /R9: bob was opened without what it once received/,
+      (story) => {
+        set(story, 'bob', { slow: true })
+        commits(story, 3)
+        story.and({ do: 'crash', server: 'alice' }).until('catching-up').and({ do: 'kill', who: 'w1' })
+        story.change('RESET REPLICA on bob', ({ servers: { bob } }) =>
+          Object.assign(bob, { received: bob.executed, relayHeartbeat: null, slow: false }),
+        )
+        goesOn(story.start('w2'), 'w2')
+      },
+      withoutHeldCount,
+    )
+  })
+})
+
 describe('R13: a step that only the ledger justifies, on a ledger read before another’s claim', () => {
   const failingOver = beginning('a failover while another watch reads its first ledger')
   const limits = { faults: 0, commits: 0, torn: 1, untilMs: 60_000, statesMax: 5000, secondsMax: 60 }
@@ -487,4 +557,25 @@ function withoutOthers(world: World): World {
     ]),
   )
   return { ...world, servers }
+}
+
+/** `decide` that does not see in a claim how much the target held. */
+const withoutHeldCount: Decide = (memory, world, now, tables) => {
+  const whole = new Map<string, string>()
+  const hidden = (text: string | null) => {
+    const shown = text?.replace(/(claim=\S+,\d+),\d+(,\d+)(?= |$)/, '$1,0$2') ?? null
+    if (shown !== null && text !== null) whole.set(shown, text)
+    return shown
+  }
+  const put = (text: string | null) => (text === null ? null : (whole.get(text) ?? text))
+  const { directory } = world
+  const seen = directory?.state === 'read' ? { ...directory, ledger: hidden(directory.ledger) } : directory
+  const ledger = { ...memory.ledger, text: hidden(memory.ledger.text) }
+  const decision = decide({ ...memory, ledger }, { ...world, directory: seen }, now, tables)
+  const { step, memory: after } = decision
+  return {
+    ...decision,
+    memory: { ...after, ledger: { ...after.ledger, text: put(after.ledger.text) } },
+    step: step?.kind === 'swap' ? { ...step, from: { ...step.from, ledger: put(step.from.ledger) } } : step,
+  }
 }

@@ -41,7 +41,7 @@ export function learnTimeline(
       world.visibility?.insync === true &&
       world.visibility.resolved?.includes(addressOf(world, memory.moved.to))
     )
-      mark('visible', world.servers[memory.moved.to]?.answer?.readAtMs ?? 0)
+      mark('visible', world.servers[memory.moved.to]?.answer?.readAtMs ?? now)
   }
   return marks
 }

@@ -17,6 +17,7 @@ import {
   waived,
 } from '../assessment.ts'
 import { channelState, runs } from '../following.ts'
+import { heartbeatLagMs } from '../freshness.ts'
 import { count } from '../gtid-set.ts'
 import type { Row } from '../situation.ts'
 import {
@@ -113,6 +114,10 @@ const ofThePair: readonly Refusal[] = [
   }),
 ]
 
+/** As far as this process has seen, and by the heartbeats, which are older than it. */
+const behindMs = (a: Assessment) =>
+  Math.max(a.memory.lagMs ?? 0, heartbeatLagMs(a.named.answer, a.spare.answer) ?? 0)
+
 const ofReplication: readonly Refusal[] = [
   refusal('switchover-not-replicating', passing, {
     when: (a) => bothAnswer(a) && !runs(a.spare.answer?.channel),
@@ -137,7 +142,7 @@ const ofReplication: readonly Refusal[] = [
     why: (a) =>
       (a.spare.answer?.channel?.delaySeconds ?? 0) > 0
         ? `${a.spare.name} replicates ${a.spare.answer?.channel?.delaySeconds} s late on purpose (SOURCE_DELAY)`
-        : `${a.spare.name} is ${duration(a.memory.lagMs ?? 0)} behind`,
+        : `${a.spare.name} is ${duration(behindMs(a))} behind`,
     advice: () => 'Wait until it has caught up; "waitForQuietMs" waits for it.',
   }),
   refusal('switchover-unacknowledged', waivableAndPassing, {
