@@ -5,7 +5,7 @@ import { contains } from '../../lambda/core/gtid-set.ts'
 import { overview } from '../../lambda/core/overview.ts'
 import { POLICY } from './healthy.ts'
 import { observe } from './observe.ts'
-import { clone, invocationOf, type SimServer } from './state.ts'
+import { clone, EPOCH_MS, invocationOf, type SimServer } from './state.ts'
 import { Story } from './story.ts'
 
 const set = (story: Story, server: 'alice' | 'bob', change: Partial<SimServer>) =>
@@ -125,8 +125,9 @@ describe('X4, R15: the proof goes from holder to holder', () => {
   function minutes(story: Story, count: number, names: { next: number }): void {
     for (let second = 0; second < count * 60; second++) {
       if (second % 60 === 0) story.start(`w${names.next++}`)
-      for (const [who, { finished }] of Object.entries(story.state.invocations)) {
-        if (finished) story.and({ do: 'kill', who })
+      for (const [who, { finished, endsMs }] of Object.entries(story.state.invocations)) {
+        // What has not ended by itself is ended.
+        if (finished || story.state.now > endsMs + 2000) story.and({ do: 'kill', who })
         else story.turn(who, 0)
       }
       story.wait(1000)
@@ -156,5 +157,85 @@ describe('X4, R15: the proof goes from holder to holder', () => {
     minutes(story, 1, names)
     expect(story.ledger).toMatchObject({ writer: 'bob', epoch: 4, claim: null })
     expect(lostBy(story)).toEqual([])
+  })
+
+  test('an invocation that ends while it waits leaves its claim standing, with the proof as it was a few seconds ago', () => {
+    const story = busy(new Story().start('w1', 40_000), 'w1', 4)
+    set(story, 'bob', { slow: true }).commit('alice').wait(100).and({ do: 'crash', server: 'alice' })
+    story.until('catching-up')
+    for (let turn = 0; turn < 200 && !invocationOf(story.state, 'w1').finished; turn++) story.turn('w1', 200)
+    expect(invocationOf(story.state, 'w1').finished).toBe(true)
+    expect(story.state.now).toBeLessThan(40_000)
+    const { claim } = story.ledger
+    expect(claim).toMatchObject({ who: 'w1', intent: 'failover', heldCount: 20 })
+    const bobsClockMs = EPOCH_MS + story.state.now + story.state.servers.bob.skewMs
+    expect(bobsClockMs - (claim?.provenClockMs ?? 0)).toBeLessThan(POLICY.claimMs)
+    expect((claim?.provenClockMs ?? 0) - (claim?.sinceClockMs ?? 0)).toBeGreaterThan(20_000)
+  })
+
+  test('a gap of more than three minutes ends it', () => {
+    const story = busy(new Story().start('w1'), 'w1', 4)
+    set(story, 'bob', { slow: true }).commit('alice').wait(100).and({ do: 'crash', server: 'alice' })
+    story.until('catching-up').and({ do: 'kill', who: 'w1' }).wait(181_000).start('w2')
+    story.until('proving-refused', 'w2', 300)
+    expect(story.openServers).toEqual([])
+  })
+
+  test('a failover that an earlier version began goes on', () => {
+    const story = busy(new Story().start('w1'), 'w1', 4)
+    set(story, 'bob', { slow: true }).commit('alice').wait(100).and({ do: 'crash', server: 'alice' })
+    story.until('catching-up').and({ do: 'kill', who: 'w1' })
+    story.change('its claim as it was written then', ({ directory, servers }) => {
+      const written = servers.bob.heartbeat?.writtenClockMs
+      directory.ledger = directory.ledger?.replace(/(,first),\d+,\d+,\d+/, `$1,${written}`) ?? null
+    })
+    expect(story.ledger.claim).toMatchObject({ heldCount: 0, sinceClockMs: 0 })
+    story.wait(60_000).start('w2').until('proven-anew', 'w2', 300).act('w2')
+    set(story, 'bob', { slow: false })
+    for (let turn = 0; turn < 20; turn++) story.turn('w2')
+    expect(story.ledger).toMatchObject({ writer: 'bob', claim: null })
+  })
+})
+
+describe('X6: what was received never comes down', () => {
+  const resetReplica = (story: Story) =>
+    story.change('RESET REPLICA on bob', ({ servers: { bob } }) =>
+      Object.assign(bob, { received: bob.executed, relayHeartbeat: null, slow: false }),
+    )
+  const unapplied = () => {
+    const story = busy(new Story().start('w1'), 'w1', 4)
+    set(story, 'bob', { slow: true })
+    return busy(story, 'w1', 3).and({ do: 'cut', a: 'alice', b: 'bob' })
+  }
+
+  test('a relay log that is thrown away before the death: possibly short', () => {
+    const story = resetReplica(unapplied()).and({ do: 'crash', server: 'alice' })
+    story.until('spare-possibly-short')
+    for (let turn = 0; turn < 50; turn++) story.turn('w1', 300)
+    expect(story.openServers).toEqual([])
+  })
+
+  test('and under the claim: given up', () => {
+    const story = unapplied().and({ do: 'crash', server: 'alice' }).until('catching-up')
+    resetReplica(story).until('spare-possibly-short')
+    expect(story.codes).toContain('target-restarted')
+    expect(story.openServers).toEqual([])
+  })
+
+  test('it receives all of it again from the writer: whole', () => {
+    const story = resetReplica(unapplied()).turn().and({ do: 'heal', a: 'alice', b: 'bob' })
+    busy(story, 'w1', 4).and({ do: 'crash', server: 'alice' }).calm()
+    expect(story.ledger).toMatchObject({ writer: 'bob', claim: null })
+  })
+
+  test('made anew from the writer, without what only it had: whole', () => {
+    const story = busy(new Story().start('w1'), 'w1', 4)
+    set(story, 'alice', { receiver: 'off' })
+    set(story, 'bob', { executed: `${story.state.servers.bob.executed}:99` }).turn()
+    const { executed } = story.state.servers.alice
+    set(story, 'bob', { executed, received: executed, everReceived: executed })
+    busy(story, 'w1', 4)
+    expect(invocationOf(story.state, 'w1').memory.servers.bob?.held).not.toContain(':99')
+    expect(story.code('w1')).not.toBe('spare-behind')
   })
 })
