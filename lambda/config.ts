@@ -162,6 +162,7 @@ export function policyOf(configuration: Configuration, pairName: string): Policy
       catchUpTimeoutMs: failover.catchUpTimeoutMs,
       cooldownMs: failover.cooldownMs,
       acceptMissing: failover.acceptMissing,
+      endBlockersAfterMs: failover.onBlockers === 'end' ? failover.endBlockersAfterMs : null,
     },
     switchover: {
       writeBlockMs: switchover.writeBlockMs,

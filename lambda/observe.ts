@@ -37,6 +37,8 @@ const NOTHING_ASKED = {
   events: false,
   transactions: null,
   obstaclesFromMs: null,
+  blockers: false,
+  rights: false,
 }
 
 export async function observe(

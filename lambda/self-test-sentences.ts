@@ -45,7 +45,15 @@ export function serverFinding(
   view: ServerView,
 ): Finding {
   const what = `pair ${pair}, server ${server.name}`
-  if (view.answer !== null) return { what, wrong: null }
+  if (view.answer !== null) {
+    const lacks = view.answer.rights?.missing ?? []
+    const grants = lacks.map(({ grant }) => grant).join('; ')
+    return {
+      what,
+      wrong:
+        lacks.length === 0 ? null : `Hotspare's account lacks rights there. On ${server.name}: ${grants}.`,
+    }
+  }
   const endpoint = `${server.host} port ${server.port}`
   const probe = view.probes.at(-1)
   const said = probe === undefined || probe.message === '' ? '' : ` (${probe.message})`

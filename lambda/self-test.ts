@@ -128,7 +128,7 @@ async function pairFindings(
     const looked = Object.entries(servers).map(async ([name, { host, port }]) => {
       const usual = firstLook(policy).servers[name]
       if (usual === undefined) throw new Error(`${name} is no server of ${pair}. Report this as a bug.`)
-      const asked = { ...usual, probeEveryMs: 0, waitMs: callTimeoutMs }
+      const asked = { ...usual, probeEveryMs: 0, waitMs: callTimeoutMs, rights: true }
       for (let look = 1; ; look++) {
         const view = await links.servers[name]?.look(asked)
         if (view === undefined) throw new Error(`There is no link to ${name}. Report this as a bug.`)

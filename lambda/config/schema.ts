@@ -157,6 +157,22 @@ const failover = v.pipe(
         ),
         3_600_000,
       ),
+      onBlockers: v.optional(
+        oneOf(
+          ['end', 'alert'],
+          'end: a backup or lock that keeps the spare from taking over is ended after endBlockersAfterMs. alert: a person ends it',
+        ),
+        'end',
+      ),
+      endBlockersAfterMs: v.optional(
+        whole(
+          'milliseconds',
+          0,
+          600_000,
+          'How long a backup or lock on the spare is waited for in a failover before its session is ended, in milliseconds',
+        ),
+        10_000,
+      ),
       onStall: v.optional(
         oneOf(['alert'], 'What to do about a writer that answers but cannot commit'),
         'alert',

@@ -143,6 +143,7 @@ function reasonsAgainst(a: Assessment): Unfitness[] {
   const reasons: [boolean, Unfitness][] = [
     [ledger.holds.includes(a.spare.name), 'held'],
     [answer.channel === null, 'not-a-replica'],
+    [a.spare.memory.rights?.missing?.some(({ needed }) => needed) === true, 'rights-missing'],
     [!armed, 'not-armed'],
     [fresh.kind === 'unproven', 'freshness-unproven'],
     [fresh.kind === 'stale', 'stale'],
@@ -184,6 +185,7 @@ export type Unfitness =
   | 'silent'
   | 'held'
   | 'not-a-replica'
+  | 'rights-missing'
   | 'not-armed'
   | 'freshness-unproven'
   | 'stale'

@@ -18,11 +18,13 @@ import { mayBeDone } from './observing.ts'
 import { rewound } from './rewound.ts'
 import type { Row, Situation } from './situation.ts'
 import { adopting } from './situations/adopting.ts'
+import { asksForBlockers } from './situations/blocked.ts'
 import { failover } from './situations/failover.ts'
 import { givingBack } from './situations/giving-back.ts'
 import { ledgerRewound } from './situations/ledger-rewound.ts'
 import { requested } from './situations/requested.ts'
 import { answersRequest, asksOfLedger, requests } from './situations/requests.ts'
+import { asksForRights } from './situations/rights.ts'
 import { swept } from './situations/sweeping.ts'
 import { switching } from './situations/switching.ts'
 import { mayWait, switchoverRefusals } from './situations/switchover-refusals.ts'
@@ -284,6 +286,8 @@ function lookFor(a: Assessment, row: Row, step: Step | null): LookRequest {
     events: asksForEvents(a, side),
     transactions: null as string | null,
     obstaclesFromMs: lookForObstacles(a, row) ? a.policy.switchover.longTransactionMs : null,
+    blockers: asksForBlockers(a, side),
+    rights: asksForRights(a, side),
   })
   const spare = server(a.spare)
   const inspecting = ['comparing', 'spare-diverged', 'release-comparing'].includes(row.code)

@@ -10,6 +10,7 @@ import type {
   HeartbeatRow,
   Numbering,
   Obstacle,
+  RightsView,
   SemiSync,
   ServerName,
   WriterRecord,
@@ -92,6 +93,9 @@ export interface ServerMemory {
   /** Since when it answers, open, and commits none of our heartbeats, and what was said of the last one; null while it does. */
   readonly unwritten: { readonly sinceMs: number; readonly why: string } | null
   readonly events: EventsMemory
+  /** As read last; null if never. */
+  readonly blockers: { readonly list: readonly Obstacle[]; readonly readAtMs: number } | null
+  readonly rights: (RightsView & { readonly readAtMs: number }) | null
   /** When its receiver was first seen to be off; 0 if it was so at the first look; null while it isn't. */
   readonly receiverOffSinceMs: number | null
   /** What moves while its source lives, as one text; and when it last did. */
@@ -210,6 +214,8 @@ export interface ClaimMemory {
   readonly takenOverClockMs: number
   /** It was decided to give it back: nothing else is begun under it. */
   readonly givingBack: boolean
+  /** Since when locks of others are seen on the target; null while there are none. */
+  readonly blockedSinceMs: number | null
   /** When the target had started, as first seen under this claim; it must not have restarted since. */
   readonly targetStartedClockMs: number | null
   /** The close of the named server under this claim: nobody could write from its start on. */
@@ -313,6 +319,8 @@ export function newMemory(policy: Policy, now: number, watchSinceClockMs: number
     unwritten: null,
     receiverOffSinceMs: null,
     events: { now: null, ran: false, steps: 0 },
+    blockers: null,
+    rights: null,
     channelMark: '',
     channelMovedAtMs: null,
     held: '',

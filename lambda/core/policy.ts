@@ -27,6 +27,8 @@ export interface Policy {
     readonly cooldownMs: number
     /** Essentials that the configuration goes without, by name. */
     readonly acceptMissing: readonly Essential[]
+    /** How long what blocks the spare is waited for before its session is ended; null: it never is. */
+    readonly endBlockersAfterMs: number | null
   }
   readonly switchover: {
     /** How long nobody may be able to write. */

@@ -66,6 +66,7 @@ export type ServerStep =
   | QueueCloseStep
   | StartEventsStep
   | StopEventsStep
+  | EndBlockersStep
 
 /** Make a server refuse all writes, then kill the sessions of applications and people on it. */
 export interface CloseStep extends ToServer {
@@ -150,6 +151,12 @@ export interface StopEventsStep extends ToServer {
   readonly kind: 'stop-events'
 }
 
+/** End the sessions of others whose locks keep the server from taking over, and see that they are gone. */
+export interface EndBlockersStep extends ToServer {
+  readonly kind: 'end-blockers'
+  readonly ids: readonly number[]
+}
+
 export interface ActResult {
   readonly step: Step
   /**
@@ -189,4 +196,8 @@ export interface ServerLookRequest {
   readonly transactions: string | null
   /** Look for what stands in the way of a switchover; transactions and statements count from this age on. Null: don't. */
   readonly obstaclesFromMs: number | null
+  /** Look for locks and backups of others. */
+  readonly blockers: boolean
+  /** Compare the rights of our own account with those that it needs. */
+  readonly rights: boolean
 }

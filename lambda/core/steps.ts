@@ -20,6 +20,7 @@ const DEADLINE_MS = {
   'queue-close': 500,
   'start-events': 3000,
   'stop-events': 2000,
+  'end-blockers': 3000,
 } as const
 
 /** A claim's last second is left unused: steps already under way end before it does. */
@@ -166,6 +167,10 @@ export function startEvents(side: Side, enable: readonly EventName[]): Step | nu
 
 export function stopEvents(side: Side): Step | null {
   return toServer(side, { kind: 'stop-events' })
+}
+
+export function endBlockers(side: Side, ids: readonly number[]): Step | null {
+  return toServer(side, { kind: 'end-blockers', ids })
 }
 
 export function queueClose(side: Side): Step {

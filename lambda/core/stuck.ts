@@ -106,6 +106,7 @@ const ASKED: Readonly<Partial<Record<Step['kind'], string>>> = {
   'record-takeover': 'to write down the takeover',
   'start-events': 'to start its events',
   'stop-events': 'to stop its events',
+  'end-blockers': 'to end the sessions that block it',
 }
 
 /** `bob was asked to stop its applier 12 times in 9.3 s and refuses (3857: ...).` */

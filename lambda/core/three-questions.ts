@@ -144,6 +144,7 @@ export const UNFIT: Readonly<Record<Unfitness, (a: Assessment) => string>> = {
   silent: (a) => `${a.spare.name} does not answer`,
   held: (a) => `${a.spare.name} is held`,
   'not-a-replica': (a) => `${a.spare.name} is not set up to replicate`,
+  'rights-missing': (a) => `Hotspare's account lacks rights on ${a.spare.name}`,
   'not-armed': () => 'automatic failover is not armed',
   'freshness-unproven': (a) => `whether ${a.spare.name} receives everything has not been seen yet`,
   stale: (a) => `${a.spare.name} has not received what ${a.named.name} committed some time ago`,

@@ -164,6 +164,21 @@ export interface Answer {
   readonly absent: string
   /** What stands in the way of a switchover here; null if the look was not asked for it, or couldn't find out. */
   readonly obstacles: readonly Obstacle[] | null
+  /** Locks and backups of others that would keep a spare from applying or from taking writes; null if not asked, or not told. */
+  readonly blockers: readonly Obstacle[] | null
+  /** What our own account may do here; null if the look was not asked for it. */
+  readonly rights: RightsView | null
+}
+
+export interface RightsView {
+  /** The GRANT statements that would give what is missing; null if that can't be told. */
+  readonly missing: readonly MissingRight[] | null
+}
+
+export interface MissingRight {
+  readonly grant: string
+  /** No failover to this server can work without it. */
+  readonly needed: boolean
 }
 
 /** MariaDB: all servers of a domain draw from one row of numbers. */

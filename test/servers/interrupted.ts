@@ -114,7 +114,7 @@ function claimed(stage: Stage): void {
   const text = formatLedger({
     ...ledger,
     revision: ledger.revision + 1,
-    claim: { ...claim, touched: false, ...NO_PROOF },
+    claim: { ...claim, touched: false, ...NO_PROOF, sinceClockMs: 0 },
   })
   const record = stage.aws.zone.get(`_hotspare.${WRITER_NAME}`, 'TXT')
   if (record === undefined) throw new Error('there is no ledger')

@@ -110,6 +110,8 @@ export function linkSuite(family: Family): void {
       events: false,
       transactions: null,
       obstaclesFromMs: null,
+      blockers: false,
+      rights: false,
       ...changes,
     })
   }
@@ -596,7 +598,14 @@ export function linkSuite(family: Family): void {
     await untilSilent(link)
     const steppedAtMs = now()
     pair.alice.wake()
-    const request = { probeEveryMs: 10_000, events: false, transactions: null, obstaclesFromMs: null }
+    const request = {
+      probeEveryMs: 10_000,
+      events: false,
+      transactions: null,
+      obstaclesFromMs: null,
+      blockers: false,
+      rights: false,
+    }
     const view = await link.look({ ...request, waitMs: 1000 }, steppedAtMs)
     expect(view.answer).toMatchObject({ session })
     expect(view.answer?.readAtMs).toBeGreaterThanOrEqual(steppedAtMs)

@@ -145,6 +145,8 @@ async function answerOf(link: ServerLink, isRight: (answer: Answer) => boolean):
     events: false,
     transactions: null,
     obstaclesFromMs: null,
+    blockers: false,
+    rights: false,
   }
   await eventually('an answer', async () => {
     const { answer, guard } = await link.look(request)

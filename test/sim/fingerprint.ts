@@ -113,6 +113,8 @@ function serverPrint(state: SimState, server: SimServer): unknown {
       tag(state, server, who, session),
     ]),
     server.refuses,
+    server.blockers.length,
+    server.missingRights.length,
     server.openedBy,
     server.takeover?.epoch,
   ]

@@ -28,7 +28,13 @@ export const POLICY: Policy = {
     silentProbes: 3,
     freshnessMs: 5000,
   },
-  failover: { mode: 'automatic', catchUpTimeoutMs: 60_000, cooldownMs: 3_600_000, acceptMissing: [] },
+  failover: {
+    mode: 'automatic',
+    catchUpTimeoutMs: 60_000,
+    cooldownMs: 3_600_000,
+    acceptMissing: [],
+    endBlockersAfterMs: 10_000,
+  },
   switchover: { writeBlockMs: 5000, longTransactionMs: 2000 },
   claimMs: 15_000,
 }
@@ -98,6 +104,8 @@ function server(name: Name): SimServer {
     semiSync: null,
     events: { scheduler: 'disabled', list: [] },
     refusesEvents: false,
+    blockers: [],
+    missingRights: [],
     refuses: {},
     heartbeatPeriodMs: 1000,
     sessions: [],
@@ -178,6 +186,8 @@ function firstRequest(): LookRequest {
     events: false,
     transactions: null,
     obstaclesFromMs: null,
+    blockers: false,
+    rights: false,
   }
   return {
     afterMs: 0,

@@ -174,6 +174,9 @@ function facts(
       asked === null
         ? null
         : members(asked, 200).map((gtid) => ({ gtid, tables: state.tables[gtid] ?? ['shop.orders'] })),
+    blockers: invocation.request.servers[server.name]?.blockers === true ? server.blockers : null,
+    rights:
+      invocation.request.servers[server.name]?.rights === true ? { missing: server.missingRights } : null,
     obstacles: invocation.request.servers[server.name]?.obstaclesFromMs == null ? null : server.obstacles,
   }
 }

@@ -2,6 +2,7 @@
 
 import { decide } from '../../lambda/core/decide.ts'
 import type { ServerStep } from '../../lambda/core/step.ts'
+import type { Obstacle } from '../../lambda/core/world.ts'
 import { ledgerOf } from './musts.ts'
 import type { Decide } from './pair.ts'
 import { clockMs } from './server.ts'
@@ -92,6 +93,7 @@ export const KINDS: readonly ServerStep['kind'][] = [
   'record-takeover',
   'start-events',
   'stop-events',
+  'end-blockers',
 ]
 export const HOW: Readonly<Record<string, Refusing>> = {
   'refused for now (1205)': { outcome: 'refused', errno: 1205 },
@@ -126,6 +128,14 @@ const SEMI_SYNC = {
   timeoutMs: 10_000,
 }
 
+export const BACKUP: Obstacle = {
+  session: 41,
+  account: 'backup',
+  kind: 'backup',
+  ageMs: 90_000,
+  doing: 'backup lock',
+}
+
 export const TALES: Readonly<Record<string, Tale>> = {
   'the writer dies': { happens: (story) => story.and({ do: 'crash', server: 'alice' }) },
   'the writer freezes, and the channel beats rarely': {
@@ -147,6 +157,11 @@ export const TALES: Readonly<Record<string, Tale>> = {
   'the writer dies and comes back': {
     happens: (story) => story.and({ do: 'crash', server: 'alice' }).wait(9000),
     ends: (story) => story.and({ do: 'restart', server: 'alice' }),
+  },
+  'the writer dies while a backup locks the spare': {
+    happens: together(set('bob', { blockers: [BACKUP] }), (story) =>
+      story.and({ do: 'crash', server: 'alice' }),
+    ),
   },
   'events run on the spare': {
     happens: set('bob', { events: { scheduler: 'on', list: [] } }),

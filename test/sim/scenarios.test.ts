@@ -41,6 +41,12 @@ const NOT_BY_STORY: Readonly<Record<string, string>> = {
   'giving-back': 'told in refused.test.ts',
   'spare-refuses': 'told in refused.test.ts',
   'housekeeping-refused': 'told in refused.test.ts',
+  'ending-blockers': 'told in blocked.test.ts',
+  'blocked-for-good': 'told in blocked.test.ts',
+  blocked: 'told in blocked.test.ts',
+  'spare-blocked': 'told in blocked.test.ts',
+  'rights-missing': 'told in blocked.test.ts',
+  'spare-rights-missing': 'told in blocked.test.ts',
   'claim-standing-long': 'told in refused.test.ts',
 }
 

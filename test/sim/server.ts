@@ -39,9 +39,12 @@ export function settle(state: SimState): void {
       const replica = state.servers[name]
       if (replica.status !== 'up') continue
       receive(state, replica, state.servers[otherOf(name)])
-      if (replica.applier === 'on' && replica.applierErrno === 0 && !replica.slow) applyAll(replica)
+      if (replica.applier === 'on' && replica.applierErrno === 0 && !replica.slow && !locked(replica))
+        applyAll(replica)
     }
 }
+
+const locked = ({ blockers }: SimServer) => blockers.some(({ kind }) => kind === 'lock')
 
 function receive(state: SimState, replica: SimServer, source: SimServer): void {
   if (replica.receiver === 'off') return
@@ -143,6 +146,7 @@ export function restart(state: SimState, server: SimServer): void {
     closed: !server.bootsHalfClosed,
     halfClosed: server.bootsHalfClosed,
     obstacles: [],
+    blockers: [],
     received: '',
     half: '',
     receiver: server.skipsReplicaStart ? 'off' : 'connecting',
@@ -209,7 +213,11 @@ function carryOut(state: SimState, server: SimServer, step: ServerStep, who: str
       // The error that it had stands on after the STOP; only a START takes it away.
       Object.assign(server, { receiver: 'off', silentSinceMs: null })
       return ''
+    case 'end-blockers':
+      server.blockers = server.blockers.filter(({ session }) => !step.ids.includes(session))
+      return ''
     case 'stop-applier':
+      if (server.blockers.some(({ kind }) => kind === 'backup')) return 'the instance is locked for backup'
       Object.assign(server, { applier: 'off', half: '' })
       return ''
     case 'start-threads':

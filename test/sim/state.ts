@@ -13,6 +13,7 @@ import type {
   EventsView,
   HeartbeatRow,
   ManualRequest,
+  MissingRight,
   Obstacle,
   SemiSync,
   ServerView,
@@ -107,6 +108,9 @@ export interface SimServer {
   semiSync: SemiSync | null
   events: EventsView
   refusesEvents: boolean
+  /** Sessions of others that hold locks there; while one does, nothing is applied, and a backup's keeps the applier from being stopped. */
+  blockers: readonly Obstacle[]
+  missingRights: readonly MissingRight[]
   /** What it does to every step of a kind, until it stops: says no, or never answers. */
   refuses: Readonly<Partial<Record<ServerStep['kind'], Refusing>>>
   heartbeatPeriodMs: number

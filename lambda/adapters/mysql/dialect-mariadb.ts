@@ -9,7 +9,7 @@ import { contains } from '../../core/gtid-set.ts'
 import { numberOf, textOf, withoutBlanks } from './columns.ts'
 import type { ChannelPart, Dialect } from './dialect.ts'
 import { withoutGtids } from './errors.ts'
-import { mariadbObstacles } from './obstacles-mariadb.ts'
+import { mariadbBlockers, mariadbObstacles } from './obstacles-mariadb.ts'
 import { isOurDomain, numberingGlobals, numberingOf } from './own-domain.ts'
 import type { Row } from './session.ts'
 
@@ -46,6 +46,7 @@ export function mariadbDialect(variables: ReadonlySet<string>): Dialect {
     killAppliersAfterMs: 2000,
     receiverStates: `SELECT STATE AS state FROM information_schema.PROCESSLIST WHERE COMMAND = 'Slave_IO'`,
     obstacles: mariadbObstacles,
+    blockers: mariadbBlockers,
     waitingSwitch: variables.has('rpl_semi_sync_master_enabled') ? 'rpl_semi_sync_master_enabled' : null,
   }
 }

@@ -3,7 +3,7 @@
  */
 import { numberOf, textOf, withoutBlanks } from './columns.ts'
 import type { Dialect, SessionWords } from './dialect.ts'
-import { mysqlObstacles, notReplication } from './obstacles-mysql.ts'
+import { mysqlBlockers, mysqlObstacles, notReplication } from './obstacles-mysql.ts'
 
 /** `version` is major * 10000 + minor * 100 + patch. */
 export function mysqlDialect(version: number, variables: ReadonlySet<string>): Dialect {
@@ -43,6 +43,7 @@ export function mysqlDialect(version: number, variables: ReadonlySet<string>): D
     killAppliersAfterMs: 0,
     receiverStates,
     obstacles: mysqlObstacles,
+    blockers: mysqlBlockers,
     waitingSwitch: semiSync === null ? null : `rpl_semi_sync_${semiSync}_enabled`,
   }
 }

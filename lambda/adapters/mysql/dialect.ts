@@ -54,6 +54,8 @@ export interface Dialect {
    * ms from which transactions and statements count, twice.
    */
   readonly obstacles: string
+  /** Sessions whose locks keep this server from applying, or from taking writes; the same columns, no parameters, without its LIMIT. */
+  readonly blockers: string
   /** Variable that makes a source wait for replicas; null if semi-synchronous replication isn't loaded. */
   readonly waitingSwitch: string | null
 }

@@ -319,14 +319,18 @@ class MysqlLink implements ServerLink {
     return standing
   }
 
-  async #readOver(control: Control, { events, obstaclesFromMs }: ServerLookRequest): Promise<Facts> {
+  async #readOver(control: Control, request: ServerLookRequest): Promise<Facts> {
     const { pair, monotonicNow } = this.#options
     control.profile ??= await profileOf(control.session)
     this.#dialect = control.profile.dialect
     const isOurs = (token: string, id: number) => this.#sessions.isOurs(token, id)
     const { session, profile } = control
     const arrived = (mark: string) => this.#arrivals.note(mark)
-    return readFacts({ session, profile, pair, monotonicNow, isOurs, arrived, events, obstaclesFromMs })
+    const { events, obstaclesFromMs, blockers, rights } = request
+    return readFacts({
+      ...{ session, profile, pair, monotonicNow, isOurs, arrived },
+      ...{ events, obstaclesFromMs, blockers, rights },
+    })
   }
 
   /** Only while the standing connection has nothing else to do. */

@@ -11,8 +11,9 @@ import type { ServerProfile } from './control.ts'
 import type { ChannelPart, Dialect } from './dialect.ts'
 import { withoutAccount, withoutGtids } from './errors.ts'
 import { eventsOf, eventsQueries } from './events.ts'
-import { obstaclesOf, obstaclesQuery } from './obstacles.ts'
+import { blockersQuery, obstaclesOf, obstaclesQuery } from './obstacles.ts'
 import { ourAccount } from './our-account.ts'
+import { rightsOn } from './rights.ts'
 import type { Row, Session, Statement } from './session.ts'
 import { newestHeartbeat } from './statements.ts'
 
@@ -29,6 +30,10 @@ export interface Reading {
   readonly events: boolean
   /** Look for what stands in the way of a switchover, too, from this age on; null: don't. */
   readonly obstaclesFromMs: number | null
+  /** Look for locks and backups of others. */
+  readonly blockers: boolean
+  /** Compare our account's rights with what it needs. */
+  readonly rights: boolean
 }
 
 /** A look's facts, and the name of the replication channel they are about. */
@@ -64,6 +69,7 @@ export async function readFacts(reading: Reading): Promise<Facts> {
     },
     ...(reading.events ? eventsQueries.map(optional) : []),
     ...(obstaclesFromMs === null ? [] : [optional(obstaclesQuery(dialect, obstaclesFromMs))]),
+    ...(reading.blockers ? [optional(blockersQuery(dialect))] : []),
   ])
   const roundTripMs = monotonicNow() - readAtMs
   const [first, replications, channels, sessionRows, tableRows, ...more] = answers
@@ -79,8 +85,10 @@ export async function readFacts(reading: Reading): Promise<Facts> {
   // The server read its clock at some time since `readAtMs`: at that moment it showed this at the least.
   const clockMs = Math.floor(numberOf(globals, 'clock_ms') - roundTripMs)
   const sessions = sessionsOf(sessionRows ?? [], reading)
-  const events = reading.events ? eventsOf(more[0] ?? null, more[1] ?? null) : null
-  const obstacles = obstaclesFromMs === null ? null : obstaclesOf(more.at(-1) ?? null)
+  const events = reading.events ? eventsOf(more.shift() ?? null, more.shift() ?? null) : null
+  const obstacles = obstaclesFromMs === null ? null : obstaclesOf(more.shift() ?? null)
+  const blockers = reading.blockers ? obstaclesOf(more.shift() ?? null) : null
+  const rights = reading.rights ? await rightsOn(session, profile) : null
   return {
     channelName,
     accountSessions: sessions.accountSessions,
@@ -112,6 +120,8 @@ export async function readFacts(reading: Reading): Promise<Facts> {
       skipsReplicaStart:
         textOf(globals, 'skips_replica_start') === '' ? null : flagOf(globals, 'skips_replica_start'),
       obstacles,
+      blockers,
+      rights,
     },
   }
 }

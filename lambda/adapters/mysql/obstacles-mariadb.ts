@@ -33,3 +33,16 @@ const statements = `SELECT p.ID AS session, p.USER AS account,
   HAVING kind <> 'statement' OR age_ms >= ?`
 
 export const mariadbObstacles = `(${transactions}) UNION ALL (${statements})`
+
+/** States in which an applier waits for a lock that an idle session may hold: of tables, or of a backup (FLUSH TABLES WITH READ LOCK too). */
+const appliersWaiting = `SELECT MAX(w.TIME_MS) AS waited_ms FROM information_schema.PROCESSLIST AS w
+  WHERE w.COMMAND IN ('Slave_SQL', 'Slave_worker')
+    AND w.STATE IN ('Waiting for backup lock', 'Waiting for table metadata lock', 'Waiting for global read lock',
+      'Waiting for commit lock')
+  HAVING waited_ms >= 500`
+
+/** Nobody tells who holds such a lock. While an applier waits for one, every session of others may. */
+export const mariadbBlockers = `SELECT p.ID AS session, p.USER AS account, 'lock' AS kind,
+    applier.waited_ms AS age_ms, 'perhaps the lock that the applier waits for' AS doing
+  FROM information_schema.PROCESSLIST AS p JOIN (${appliersWaiting}) AS applier
+  WHERE ${strangers} ORDER BY p.TIME_MS DESC`

@@ -73,3 +73,30 @@ const locks = `SELECT t.PROCESSLIST_ID AS session, MAX(t.PROCESSLIST_USER) AS ac
   GROUP BY t.PROCESSLIST_ID`
 
 export const mysqlObstacles = `(${transactions}) UNION ALL (${statements}) UNION ALL (${locks})`
+
+/** Whoever started a replication thread is named as its user on some versions; only its name tells it apart. */
+const noReplica = `t.NAME NOT LIKE 'thread/sql/replica%' AND t.NAME NOT LIKE 'thread/sql/slave%'`
+
+/** Tables that an applier waits for: of these, whoever holds any lock is in its way. */
+const waitedFor = `SELECT w.OBJECT_SCHEMA AS home, w.OBJECT_NAME AS name
+  FROM performance_schema.metadata_locks AS w
+  JOIN performance_schema.threads AS x ON x.THREAD_ID = w.OWNER_THREAD_ID
+  WHERE w.OBJECT_TYPE = 'TABLE' AND w.LOCK_STATUS = 'PENDING'
+    AND (x.NAME LIKE 'thread/sql/replica%' OR x.NAME LIKE 'thread/sql/slave%')`
+
+export const mysqlBlockers = `SELECT t.PROCESSLIST_ID AS session, MAX(t.PROCESSLIST_USER) AS account,
+    IF(MAX(m.OBJECT_TYPE = 'BACKUP LOCK'), 'backup', 'lock') AS kind,
+    MAX(t.PROCESSLIST_TIME) * 1000 AS age_ms,
+    CASE
+      WHEN MAX(m.OBJECT_TYPE = 'BACKUP LOCK') THEN 'backup lock'
+      WHEN MAX(m.OBJECT_TYPE IN ('GLOBAL', 'COMMIT')) THEN 'global read lock'
+      ELSE 'table lock'
+    END AS doing
+  FROM performance_schema.metadata_locks AS m
+  JOIN performance_schema.threads AS t ON t.THREAD_ID = m.OWNER_THREAD_ID
+  WHERE ${strangers} AND ${noReplica} AND m.LOCK_STATUS = 'GRANTED' AND (
+    (m.OBJECT_TYPE IN ('GLOBAL', 'COMMIT', 'BACKUP LOCK') AND m.LOCK_TYPE = 'SHARED')
+    OR (m.OBJECT_TYPE = 'TABLE' AND (
+      m.LOCK_TYPE IN ('SHARED_READ_ONLY', 'SHARED_NO_READ_WRITE')
+      OR (m.OBJECT_SCHEMA, m.OBJECT_NAME) IN (${waitedFor}))))
+  GROUP BY t.PROCESSLIST_ID ORDER BY age_ms DESC`

@@ -19,6 +19,11 @@ export function obstaclesQuery(dialect: Dialect, fromMs: number): Statement {
   return { sql, values: [fromMs, fromMs] }
 }
 
+/** The same for locks and backups of others that keep this server from applying, or rows from being written. */
+export function blockersQuery(dialect: Dialect): Statement {
+  return { sql: `${dialect.blockers} LIMIT ${LISTED_MAX}` }
+}
+
 /** Null if the server can't say: a missing right and switched-off instruments are no error. */
 export function obstaclesOf(rows: readonly Row[] | null): readonly Obstacle[] | null {
   if (rows === null) return null

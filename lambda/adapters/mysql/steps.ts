@@ -56,6 +56,8 @@ export function carryOut(context: StepContext, step: AwaitedStep): Promise<StepE
       return startEvents(context, step)
     case 'stop-events':
       return stopEvents(context)
+    case 'end-blockers':
+      return killOthers(context, step.ids)
   }
 }
 

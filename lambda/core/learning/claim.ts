@@ -52,6 +52,7 @@ export function learnClaim(
           givingBack: false,
           catchingUp: null,
           takenOverClockMs: landed === 'take-over' && before === null ? parsed.claim.provenClockMs : 0,
+          blockedSinceMs: null,
           targetStartedClockMs: null,
           closing: before?.closing ?? null,
           lowered: before?.lowered ?? null,
@@ -72,6 +73,11 @@ export function learnClaim(
   const target = world.servers[parsed.claim.target]?.answer
   if (target && memory.targetStartedClockMs === null)
     memory = { ...memory, targetStartedClockMs: target.startedClockMs }
+  if (target?.blockers != null)
+    memory = {
+      ...memory,
+      blockedSinceMs: target.blockers.length === 0 ? null : (memory.blockedSinceMs ?? now),
+    }
   return target ? { ...memory, catchingUp: learnCatchingUp(memory.catchingUp, target, now) } : memory
 }
 

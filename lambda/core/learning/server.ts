@@ -73,6 +73,9 @@ export function learnServer(
     clockOffsetMs: answer.clockMs - answer.readAtMs,
     known,
     events: learnEvents(before.events, answer, last, now),
+    blockers:
+      answer.blockers === null ? before.blockers : { list: answer.blockers, readAtMs: answer.readAtMs },
+    rights: answer.rights === null ? before.rights : { ...answer.rights, readAtMs: answer.readAtMs },
     receiverOffSinceMs: receiverOffSinceMs(before, answer, last, now),
     unwritten: unwritten(before, view, last, now),
     channelMark: mark,

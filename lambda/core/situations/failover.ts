@@ -5,6 +5,7 @@
  */
 import type { Row } from '../situation.ts'
 import { blindUnderClaim } from './blind.ts'
+import { blockedUnderClaim } from './blocked.ts'
 import { oldWriterBack } from './old-writer-back.ts'
 import { promoting } from './promoting.ts'
 import { proving } from './proving.ts'
@@ -19,5 +20,6 @@ export const failover: readonly Row[] = [
   ...oldWriterBack,
   ...proving,
   ...stopping,
+  ...blockedUnderClaim,
   ...promoting,
 ]

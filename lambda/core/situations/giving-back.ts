@@ -10,12 +10,16 @@ import { tell } from '../message.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
 import { adviceOn, inWords, reasonOf, stuckOn } from '../stuck.ts'
+import { listed } from '../switchover.ts'
 import { takesWrites } from '../writability.ts'
+import { blockersOf, toEnd } from './blocked.ts'
 import { receiving } from './claim-facts.ts'
 
 const why = (a: Assessment) => {
   const reason = reasonOf(a.memory)
-  return reason === null ? '' : inWords(a, reason)
+  return reason === null
+    ? `Others hold locks on ${a.spare.name} (${listed(blockersOf(a))}).`
+    : inWords(a, reason)
 }
 
 /** Starting the threads would itself wait for one of these. */
@@ -47,7 +51,7 @@ export const givingBack: readonly Row[] = [
       }.`,
     advice: (a) =>
       [
-        adviceOn(a),
+        reasonOf(a.memory) === null ? `To end them: ${toEnd(a)}` : adviceOn(a),
         receiving(a) ? '' : `On ${a.spare.name}: START REPLICA.`,
         takesWrites(a.named) ? '' : 'Hotspare tries again within a minute, by itself.',
       ]

@@ -18,7 +18,10 @@ import { toApplyAtOnce } from '../server-words.ts'
 import type { Row } from '../situation.ts'
 import { span } from '../span.ts'
 import { adviceOn, givenBackFor, inWords } from '../stuck.ts'
+import { listed } from '../switchover.ts'
+import { blockersOf, toEnd } from './blocked.ts'
 import { whyShort } from './claim-facts.ts'
+import { missingGrants } from './rights.ts'
 
 const dead = (a: Assessment) => a.named.answer === null && (confirmedDead(a) || deadButUnheard(a))
 const heartbeatAge = (a: Assessment) => {
@@ -32,6 +35,8 @@ type Reason = Exclude<Unfitness, 'silent'>
 const WORDS: Readonly<Record<Reason, (a: Assessment) => string>> = {
   held: (a) => `${a.spare.name} is held and may not take part until it is released`,
   'not-a-replica': (a) => `${a.spare.name} is not set up to replicate from ${a.named.name}`,
+  'rights-missing': (a) =>
+    `Hotspare's account lacks rights on ${a.spare.name} (mend it there: ${missingGrants(a.spare, 'needed').join('; ')})`,
   'not-armed': () => 'automatic failover is not armed (heartbeat table, skip_replica_start)',
   'freshness-unproven': (a) => `${whyUnproven(a)} (${heartbeatAge(a)})`,
   stale: (a) =>
@@ -100,7 +105,10 @@ const PROOF_OF_OTHERS_MS = 5000
 
 function adviceAfterGivingBack(a: Assessment): string {
   const { gaveBack } = a.memory
-  const mend = gaveBack?.why == null ? '' : adviceOn({ ...a, memory: { ...a.memory, stuck: [gaveBack.why] } })
+  const mend =
+    gaveBack?.why == null
+      ? `To end them: ${toEnd(a)}`
+      : adviceOn({ ...a, memory: { ...a.memory, stuck: [gaveBack.why] } })
   return `${mend} It is tried again in ${Math.ceil(givenBackFor(a) / 1000)} s. ${byHand(a, 'spare-refuses')}`
 }
 
@@ -149,7 +157,9 @@ export const refusals: readonly Row[] = [
       'spare-refuses',
       (a) => givenBackFor(a) > 0,
       (a) =>
-        a.memory.gaveBack?.why == null ? 'the claim was given back' : inWords(a, a.memory.gaveBack.why),
+        a.memory.gaveBack?.why == null
+          ? `others hold locks on ${a.spare.name} (${listed(blockersOf(a))})`
+          : inWords(a, a.memory.gaveBack.why).replace(/\.$/, ''),
     ),
     advice: adviceAfterGivingBack,
   },

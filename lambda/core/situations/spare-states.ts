@@ -24,7 +24,9 @@ import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
 import { adviceOn, inWords, standing } from '../stuck.ts'
 import { stalledMs, takesWrites, writability } from '../writability.ts'
+import { spareBlocked } from './blocked.ts'
 import { confirming } from './confirming.ts'
+import { rightsMissing } from './rights.ts'
 import { spareBehind } from './spare-behind.ts'
 
 const namedReceives = (a: Assessment) =>
@@ -121,6 +123,7 @@ export const spareStates: readonly Row[] = [
     tell: (a) => tell(a, 'server-held', 'critical'),
     afterMs: 1000,
   },
+  rightsMissing,
   {
     code: 'not-armed',
     severity: 'warning',
@@ -175,6 +178,7 @@ export const spareStates: readonly Row[] = [
     tell: (a) => (a.memory.moved?.from === a.spare.name ? tell(a, 'old-writer-returned', 'warning') : null),
   },
   ...spareBehind,
+  spareBlocked,
   {
     code: 'housekeeping-refused',
     severity: 'warning',

@@ -1,14 +1,23 @@
 /** What is wrong with the spare at the moment it is needed, on real servers. */
 import { expect } from 'vitest'
 import type { Stage } from '../../../lab/stage.ts'
-import { eventually, looks, situation, startWatch, timesDone } from '../on-stage.ts'
-import { behindItsBack, delayApplier, hasReceivedAll, replicationOf, strayCommit } from '../words.ts'
+import { eventually, ledgerOf, looks, situation, startWatch, timesDone } from '../on-stage.ts'
+import {
+  behindItsBack,
+  delayApplier,
+  hasReceivedAll,
+  replicationOf,
+  type Server,
+  strayCommit,
+} from '../words.ts'
+import { whileCrowded } from './crowd.ts'
 import { playScenarios } from './play.ts'
 import {
   changeReceiversPassword,
   commitLarge,
   createLargeTable,
   failedOver,
+  firstWrite,
   linksOf,
   nothingOpened,
   purgeWhatBobNeeds,
@@ -57,6 +66,41 @@ async function heartbeatSinceItsStart({ pair: { bob } }: Stage): Promise<void> {
     )
     return beat?.age != null && Number(uptime?.Value) - Number(beat.age) > 3
   })
+}
+
+/** Long enough to be seen, short enough for a test. */
+const GRACE = { failover: { endBlockersAfterMs: 4000 } }
+
+/** Somebody locks what the spare has to apply, and the writer dies. */
+async function dieWhileLocked(stage: Stage, lock: readonly string[]): Promise<void> {
+  const { alice, bob } = stage.pair
+  await startWatch(stage)
+  await bob.session(
+    async (backup) => {
+      for (const statement of lock) await backup.query(statement)
+      await commitRows(stage, 'locked', 20)
+      await receivedAll(stage)
+      await alice.kill()
+      await endsTheLock(stage, 'lock')
+    },
+    { timeoutMs: 60_000 },
+  )
+  expect(await rowsOf(stage, 'locked')).toBe(20)
+}
+
+/** It is told who holds it, and not ended before its time; then bob takes over, and takes writes. */
+async function endsTheLock(stage: Stage, kind: string): Promise<void> {
+  const { bob } = stage.pair
+  expect(await told(stage, 'failover-blocked')).toMatch(new RegExp(`session \\d+ \\(root\\): .*${kind}`))
+  await nothingOpened(stage)
+  expect(await told(stage, 'blockers-ended')).toContain('repeat it')
+  await failedOver(stage)
+  await firstWrite(stage, bob)
+}
+
+async function setRight(server: Server, how: 'GRANT' | 'REVOKE', right: string): Promise<void> {
+  const account = `'hotspare'@'127.%'`
+  await behindItsBack(server, `${how} ${right} ON *.* ${how === 'GRANT' ? 'TO' : 'FROM'} ${account}`)
 }
 
 playScenarios('spare', {
@@ -318,6 +362,78 @@ playScenarios('spare', {
     const [after] = await bob.query('SHOW REPLICA STATUS')
     expect(Number(after?.Relay_Log_Space)).toBeGreaterThan(10_000)
     expect(after?.Relay_Log_Space).toBe(before?.Relay_Log_Space)
+  },
+
+  'backup-lock-on-spare': {
+    on: { configuration: GRACE },
+    play: async (stage) => {
+      const { alice, bob } = stage.pair
+      const watch = await startWatch(stage)
+      await bob.session(
+        async (backup) => {
+          await backup.query('LOCK INSTANCE FOR BACKUP')
+          expect((await situation(watch, 'spare-blocked')).because).toContain('backup lock')
+          await alice.kill()
+          await endsTheLock(stage, 'backup lock')
+        },
+        { timeoutMs: 60_000 },
+      )
+    },
+  },
+
+  'read-lock-on-spare': {
+    on: { configuration: GRACE },
+    play: (stage) => dieWhileLocked(stage, ['FLUSH TABLES WITH READ LOCK']),
+  },
+
+  'backup-blocks-commits-on-spare': {
+    on: { configuration: GRACE },
+    play: (stage) => dieWhileLocked(stage, ['BACKUP STAGE START', 'BACKUP STAGE BLOCK_COMMIT']),
+  },
+
+  'table-locked-on-spare': {
+    on: { configuration: GRACE },
+    play: (stage) => dieWhileLocked(stage, ['LOCK TABLES shop.orders READ']),
+  },
+
+  'right-missing-on-spare': async (stage, family) => {
+    const { alice, bob } = stage.pair
+    const right = family === 'mysql' ? 'SYSTEM_VARIABLES_ADMIN' : 'READ_ONLY ADMIN'
+    await setRight(bob, 'REVOKE', right)
+    const watch = await startWatch(stage, 'rights-missing')
+    const [look] = looks(watch).filter(({ situation: code }) => code === 'rights-missing')
+    expect(look?.advice).toContain(`On bob: GRANT ${right} ON *.* TO 'hotspare'@'127.%'`)
+    await alice.kill()
+    await situation(watch, 'spare-rights-missing')
+    expect(await told(stage, 'failover-refused')).toContain(`GRANT ${right} ON *.*`)
+    await nothingOpened(stage)
+    await setRight(bob, 'GRANT', right)
+    await failedOver(stage, 90_000)
+  },
+
+  'right-taken-away-late': async (stage, family) => {
+    const { alice, bob } = stage.pair
+    const right = family === 'mysql' ? 'REPLICATION_SLAVE_ADMIN' : 'REPLICATION SLAVE ADMIN'
+    const watch = await startWatch(stage)
+    await setRight(bob, 'REVOKE', right)
+    await alice.kill()
+    expect((await situation(watch, 'giving-back')).because).toContain('1227')
+    await told(stage, 'step-refused')
+    await situation(watch, 'spare-refuses')
+    await eventually('the claim is given back', () => ledgerOf(stage).claim === null)
+    await nothingOpened(stage)
+    await setRight(bob, 'GRANT', right)
+    await failedOver(stage, 90_000)
+  },
+
+  'spare-full-of-connections': async (stage) => {
+    const { alice, bob } = stage.pair
+    await startWatch(stage)
+    await whileCrowded(stage, bob, async () => {
+      await alice.kill()
+      await eventually('bob is named', () => ledgerOf(stage).writer === 'bob', 30_000)
+    })
+    await failedOver(stage)
   },
 })
 
