@@ -166,6 +166,9 @@ interface Words {
   readonly waiting: { readonly on: readonly string[]; readonly off: string }
   /** On a closed server; for applications it stays closed. */
   readonly letRootWrite: readonly string[]
+  /** Rights without which a failover can't open the spare, or stop its threads. */
+  readonly rightToOpen: string
+  readonly rightToStop: string
   readonly showBinlogStatus: string
   readonly delayApplier: string
   /** Options of a server that boots open, as it should not. */
@@ -192,6 +195,8 @@ export const WORDS: Readonly<Record<Family, Words>> = {
       off: 'UNINSTALL PLUGIN rpl_semi_sync_source',
     },
     letRootWrite: ['SET GLOBAL super_read_only = 0'],
+    rightToOpen: 'SYSTEM_VARIABLES_ADMIN',
+    rightToStop: 'REPLICATION_SLAVE_ADMIN',
     showBinlogStatus: 'SHOW BINARY LOG STATUS',
     delayApplier: 'CHANGE REPLICATION SOURCE TO SOURCE_DELAY = ?',
     openAtBoot: { read_only: 'OFF', super_read_only: 'OFF' },
@@ -213,6 +218,8 @@ export const WORDS: Readonly<Record<Family, Words>> = {
     },
     // root has READ ONLY ADMIN.
     letRootWrite: [],
+    rightToOpen: 'READ_ONLY ADMIN',
+    rightToStop: 'REPLICATION SLAVE ADMIN',
     showBinlogStatus: 'SHOW BINLOG STATUS',
     delayApplier: 'CHANGE MASTER TO MASTER_DELAY = ?',
     openAtBoot: { read_only: 'OFF' },

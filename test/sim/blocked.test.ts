@@ -112,6 +112,17 @@ describe('X38: a right that our account lacks', () => {
     expect(watched.story.openServers).toEqual(['bob'])
   })
 
+  test('a failover that a person asks for is refused by the same name, which may be waived', () => {
+    const watched = set(new Watched(), 'bob', { missingRights: [needed] })
+    const { story } = watched
+    const asked = (who: string, ...force: string[]) =>
+      story.and({ do: 'start', who, asked: { action: 'failover', force } })
+    story.and(crash).and({ do: 'kill', who: 'w1' })
+    asked('r1').until('spare-rights-missing', 'r1')
+    expect(story.state.invocations.r1?.finished).toBe(true)
+    asked('r2', 'spare-rights-missing', 'spare-freshness-unproven').until('opening', 'r2')
+  })
+
   test('that no failover needs keeps nobody back', () => {
     const watched = set(new Watched(), 'bob', { missingRights: [{ ...needed, needed: false }] }).run(62_000)
     watched.story.and(crash)

@@ -10,7 +10,7 @@ import { numberOf, textOf } from './columns.ts'
 import { settledWithin } from './deadline.ts'
 import { receiverOf } from './look.ts'
 import type { Session } from './session.ts'
-import { replicationStatus, type StepContext, type StepEnd } from './step-context.ts'
+import { aidOrNone, replicationStatus, type StepContext, type StepEnd } from './step-context.ts'
 
 /** A stop that takes no longer than this is simply awaited. */
 const patienceMs = 50
@@ -45,7 +45,8 @@ export class Detachment {
 export async function detach(context: StepContext): Promise<StepEnd> {
   if ((await receiver(context)) === 'off') return { outcome: 'done', message: 'it was not receiving' }
   if (context.detachment.isPending) return { outcome: 'done', message: 'it has been told to stop receiving' }
-  const aid = await context.openAid()
+  const aid = await aidOrNone(context)
+  if (aid === null) return detachAlone(context)
   // The aid was opened later than the look. Whoever killed our sessions before that has ended the standing one, and this
   // fails; whoever does it from now on ends the aid too (R4).
   await receiver(context)
@@ -58,6 +59,15 @@ export async function detach(context: StepContext): Promise<StepEnd> {
     return { outcome: 'done', message: 'told to stop while connecting: nothing can be received any more' }
   }
   await stop
+  const state = await receiver(context)
+  if (state === 'off') return { outcome: 'done', message: '' }
+  return { outcome: 'refused', message: `the receiver is still ${state} after STOP` }
+}
+
+/** A server without a free connection: its stop is waited for, however long it takes. */
+async function detachAlone(context: StepContext): Promise<StepEnd> {
+  context.changes()
+  await context.control.query(context.dialect.stopReceiver, [context.channelName])
   const state = await receiver(context)
   if (state === 'off') return { outcome: 'done', message: '' }
   return { outcome: 'refused', message: `the receiver is still ${state} after STOP` }

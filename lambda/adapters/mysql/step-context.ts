@@ -8,6 +8,7 @@ import type { ActResult } from '../../core/step.ts'
 import { textOf } from './columns.ts'
 import type { Detachment } from './detach.ts'
 import type { Dialect } from './dialect.ts'
+import { serverErrno } from './errors.ts'
 import type { Row, Session } from './session.ts'
 
 export interface StepContext {
@@ -38,4 +39,15 @@ export type StepEnd = Pick<ActResult, 'outcome' | 'message'> & Partial<Pick<ActR
 export async function replicationStatus(context: StepContext): Promise<Row | null> {
   const { rows } = await context.control.query(context.dialect.showReplication)
   return rows.find((row) => textOf(row, context.dialect.channelNameColumn) === context.channelName) ?? null
+}
+
+/** No connection is left: of the server, or of our account. */
+const USED_UP: ReadonlySet<number | null> = new Set([1040, 1203, 1226])
+
+/** A second connection, or null if the server has none left: then the standing one has to do it alone. */
+export async function aidOrNone(context: StepContext): Promise<Session | null> {
+  return context.openAid().catch((error: unknown) => {
+    if (USED_UP.has(serverErrno(error))) return null
+    throw error
+  })
 }

@@ -20,8 +20,9 @@ import { channelParameters } from './dialect.ts'
 import { startEvents, stopEvents } from './events.ts'
 import { killClients, killOthers, killSessions, unacknowledgedBeats } from './kill.ts'
 import { applierOf, receiverOf } from './look.ts'
+import type { Session } from './session.ts'
 import { openStatement, recordTakeover } from './statements.ts'
-import { replicationStatus, type StepContext, type StepEnd } from './step-context.ts'
+import { aidOrNone, replicationStatus, type StepContext, type StepEnd } from './step-context.ts'
 
 /** Steps that go over the standing connection and are awaited. */
 export type AwaitedStep = Exclude<ServerStep, BeatStep | QueueCloseStep>
@@ -128,21 +129,17 @@ async function stopApplier(context: StepContext): Promise<StepEnd> {
   const { control, dialect, channelName } = context
   const status = await replicationStatus(context)
   if (status === null || applierOf(status) === 'off') return done
-  const aid = await context.openAid()
+  const aid = await aidOrNone(context)
   context.changes()
+  // Without a second connection nobody could help the stop along: who would keep it waiting is ended first.
+  if (aid === null && dialect.killAppliersAfterMs === 0) await killWaitingAppliers(context, control)
   const stop = control.query(dialect.stopApplier, [channelName])
   stop.catch(() => undefined)
   const killFromMs = context.monotonicNow() + dialect.killAppliersAfterMs
   let killed = 0
   while (!(await settledWithin(stop, pollEveryMs))) {
-    if (context.monotonicNow() < killFromMs) continue
-    const { rows } = await aid.query(
-      dialect.waitingAppliers,
-      channelParameters(dialect.waitingAppliers, channelName),
-    )
-    const ids = rows.map((row) => numberOf(row, 'id'))
-    await killSessions(aid, ids)
-    killed += ids.length
+    if (aid === null || context.monotonicNow() < killFromMs) continue
+    killed += await killWaitingAppliers(context, aid)
   }
   await stop
   const after = await replicationStatus(context)
@@ -152,6 +149,17 @@ async function stopApplier(context: StepContext): Promise<StepEnd> {
     outcome: 'done',
     message: killed === 0 ? '' : 'a worker with an incomplete transaction was killed',
   }
+}
+
+/** Ends the workers that hold a transaction and wait for more of it; returns how many. */
+async function killWaitingAppliers({ dialect, channelName }: StepContext, over: Session): Promise<number> {
+  const { rows } = await over.query(
+    dialect.waitingAppliers,
+    channelParameters(dialect.waitingAppliers, channelName),
+  )
+  const ids = rows.map((row) => numberOf(row, 'id'))
+  await killSessions(over, ids)
+  return ids.length
 }
 
 async function startThreads(context: StepContext, step: StartThreadsStep): Promise<StepEnd> {

@@ -9,6 +9,7 @@ import {
   replicationOf,
   type Server,
   strayCommit,
+  WORDS,
 } from '../words.ts'
 import { whileCrowded } from './crowd.ts'
 import { playScenarios } from './play.ts'
@@ -398,7 +399,7 @@ playScenarios('spare', {
 
   'right-missing-on-spare': async (stage, family) => {
     const { alice, bob } = stage.pair
-    const right = family === 'mysql' ? 'SYSTEM_VARIABLES_ADMIN' : 'READ_ONLY ADMIN'
+    const right = WORDS[family].rightToOpen
     await setRight(bob, 'REVOKE', right)
     const watch = await startWatch(stage, 'rights-missing')
     const [look] = looks(watch).filter(({ situation: code }) => code === 'rights-missing')
@@ -413,7 +414,7 @@ playScenarios('spare', {
 
   'right-taken-away-late': async (stage, family) => {
     const { alice, bob } = stage.pair
-    const right = family === 'mysql' ? 'REPLICATION_SLAVE_ADMIN' : 'REPLICATION SLAVE ADMIN'
+    const right = WORDS[family].rightToStop
     const watch = await startWatch(stage)
     await setRight(bob, 'REVOKE', right)
     await alice.kill()
