@@ -146,7 +146,8 @@ export function adviceOn(a: Assessment): string {
 
 /** At first soon, then at growing intervals: at 3 s, 1, 2, 4, ... minutes. */
 export function tellsOf(a: Assessment): Tell[] {
-  const told = standing(a)
+  // The rights for events are optional: who goes without them is not woken for it; status says so.
+  const told = standing(a).filter(({ kind }) => kind !== 'start-events' && kind !== 'stop-events')
   const [first] = told
   if (first === undefined) return []
   const longestMs = Math.max(...told.map(({ firstAtMs }) => a.now - firstAtMs))

@@ -73,8 +73,7 @@ export function learnServer(
     clockOffsetMs: answer.clockMs - answer.readAtMs,
     known,
     events: learnEvents(before.events, answer, last, now),
-    blockers:
-      answer.blockers === null ? before.blockers : { list: answer.blockers, readAtMs: answer.readAtMs },
+    blockers: blockers(before, answer, last),
     rights: answer.rights === null ? before.rights : { ...answer.rights, readAtMs: answer.readAtMs },
     receiverOffSinceMs: receiverOffSinceMs(before, answer, last, now),
     unwritten: unwritten(before, view, last, now),
@@ -141,4 +140,10 @@ function receiverOffSinceMs(
     last?.step.kind === 'reconnect' || (last?.step.kind === 'start-threads' && last.step.receiver)
   if (started) return now
   return before.receiverOffSinceMs ?? (before.known === null ? 0 : now)
+}
+
+/** What was read before they were ended says nothing any more. */
+function blockers(before: ServerMemory, answer: Answer, last: ActResult | null): ServerMemory['blockers'] {
+  if (answer.blockers !== null) return { list: answer.blockers, readAtMs: answer.readAtMs }
+  return last?.step.kind === 'end-blockers' && last.outcome === 'done' ? null : before.blockers
 }
