@@ -43,6 +43,13 @@ describe('a server', () => {
     expect(finding.wrong).toMatch(words)
   })
 
+  test('X38: one on which rights are missing fails, with what to type', () => {
+    const missing = [{ grant: "GRANT PROCESS ON *.* TO 'h'@'%'", needed: true }]
+    const answer = { rights: { missing } } as unknown as ServerView['answer']
+    const view: ServerView = { probes: [], answer, guard: 'open', beat: null }
+    expect(serverFinding('orders', alice, view).wrong).toContain("On alice: GRANT PROCESS ON *.* TO 'h'@'%'.")
+  })
+
   test('without a single probe it does not answer', () => {
     const view: ServerView = { probes: [], answer: null, guard: 'closed', beat: null }
     expect(serverFinding('orders', alice, view).wrong).toContain('does not answer. Let')

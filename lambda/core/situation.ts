@@ -30,10 +30,10 @@ export interface Row {
   /** A switchover of ours is given up for this reason: its answer says so, once all is as it was. */
   readonly givesUp?: boolean
   /**
-   * If its step is refused again and again, the rows behind get their turn: `at-once`, between two tries; `in-the-end`, when it has been
-   * tried for long enough. Without it the row waits for its step.
+   * If its step is refused again and again, the rows behind get their turn: `at-once`, between two tries; or, where this holds, once it
+   * has been tried for long enough. Without it the row waits for its step.
    */
-  readonly yields?: 'at-once' | 'in-the-end'
+  readonly yields?: 'at-once' | ((a: Assessment) => boolean)
   /** The claim is given back for this reason, if nothing was opened under it. */
   readonly givesBack?: boolean
   /** This invocation has nothing left to do. */

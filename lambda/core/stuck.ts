@@ -56,10 +56,10 @@ function dueAtMs(a: Assessment, { kind, lastAtMs, times, errno }: Stuck): number
 /** The rows behind this one get their turn: its step waits for its next try, or has been tried for long enough. */
 export function givesWay(a: Assessment, row: Row, step: Step | null): boolean {
   const stuck = row.yields === undefined ? null : stuckAt(a, step)
-  if (stuck === null) return false
-  return row.yields === 'at-once'
-    ? a.now < dueAtMs(a, stuck)
-    : !mayGiveBack(a) && lasted(a, stuck, GIVEN_BACK_AFTER_MS)
+  if (stuck === null || row.yields === undefined) return false
+  if (row.yields === 'at-once') return a.now < dueAtMs(a, stuck)
+  const longMs = Math.max(GIVEN_BACK_AFTER_MS, a.policy.switchover.writeBlockMs + 1000)
+  return a.now - stuck.firstAtMs >= longMs && !mayGiveBack(a) && row.yields(a)
 }
 
 /** The claim is given back because of this step, or for the row's own reason. */
@@ -76,6 +76,8 @@ function mayGiveBack(a: Assessment): boolean {
   if (a.claim.kind !== 'mine') return false
   if (!isClosed(a.spare)) return false
   const { claim, ours } = a.claim
+  // R4: a close that nobody answered may still land on the named server.
+  if (ours.closing?.outcome === 'unknown') return false
   // R3: what became of an opening of ours is known.
   const opened = ours.opening?.done === true || !openingSettled(a, a.spare)
   return takesWrites(a.named) || (claim.intent === 'failover' && !claim.touched && !opened)

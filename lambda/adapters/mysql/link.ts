@@ -85,6 +85,8 @@ const usualFades = 0.9
 /** In times of the probes' time-out: what is asked for so long ago comes no more, or is too old to be acted on. */
 const oldAfterTimeouts = 2
 const scanTimeoutMs = 5000
+/** ER_SPECIFIC_ACCESS_DENIED_ERROR */
+const rightMissingErrno = 1227
 
 class MysqlLink implements ServerLink {
   readonly #options: MysqlLinkOptions
@@ -179,6 +181,8 @@ class MysqlLink implements ServerLink {
       return end('refused', 'the connection is waiting for an earlier answer; nothing was sent')
     }
     const { outcome, message, errno } = await this.#performOver(control, profile, step)
+    // A connection has the rights of its login: what is granted meanwhile reaches only a fresh one.
+    if (errno === rightMissingErrno) control.session.destroy()
     return end(outcome, message, errno)
   }
 

@@ -29,8 +29,8 @@ const unswept = (a: Assessment) =>
 export const sweeping: readonly Row[] = [
   {
     code: 'sweeping',
-    // What others may still have sent to open a server has ended by itself by then (R3).
-    yields: 'in-the-end',
+    // What others may still have sent to open the spare has ended by itself by then (R3). A close of the named server ends never.
+    yields: (a) => unswept(a) === a.spare,
     severity: 'info',
     when: (a) => unswept(a) !== undefined,
     because: (a) => {
