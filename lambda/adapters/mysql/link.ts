@@ -103,6 +103,8 @@ class MysqlLink implements ServerLink {
   #standing: Standing | null = null
   #scan: Scan | null = null
   #performing = false
+  /** When our rights were last read on this server, some were missing. */
+  #lacked = false
   #closed = false
   /** How long answers have taken lately. */
   #usualMs = 0
@@ -360,6 +362,7 @@ class MysqlLink implements ServerLink {
       control.channelName = facts.channelName
       this.#beats.seen(facts.accountSessions)
       this.#keepOpen()
+      this.#renewIfGranted(control, facts.answer.rights)
       if (facts.answer.closed && this.#dialect?.arrivalColumns != null) this.#arrivals.goOn()
       this.#usualMs = Math.max(nowMs - standing.startedAtMs, this.#usualMs * usualFades)
       if (standing.awaited) return
@@ -371,6 +374,14 @@ class MysqlLink implements ServerLink {
     const failure = failureOf(error)
     if (failure.outcome === 'sick' && !this.#closed)
       this.#prober.add(probeOf(standing.startedAtMs, nowMs, failure))
+  }
+
+  /** A connection has the rights of its login: one that lacked some is given up when they are there. */
+  #renewIfGranted(control: Control, rights: Facts['answer']['rights']): void {
+    if (rights === null) return
+    const lacks = (rights.missing ?? []).length > 0
+    if (this.#lacked && !lacks) control.session.destroy()
+    this.#lacked = lacks
   }
 
   /** While a receiver that was told to stop is still connecting, nothing can come in: it counts as off. */
