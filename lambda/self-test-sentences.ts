@@ -46,7 +46,7 @@ export function serverFinding(
 ): Finding {
   const what = `pair ${pair}, server ${server.name}`
   if (view.answer !== null) {
-    const lacks = view.answer.rights?.missing ?? []
+    const lacks = (view.answer.rights?.missing ?? []).filter(({ needed }) => needed)
     const grants = lacks.map(({ grant }) => grant).join('; ')
     return {
       what,

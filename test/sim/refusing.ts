@@ -163,6 +163,14 @@ export const TALES: Readonly<Record<string, Tale>> = {
       story.and({ do: 'crash', server: 'alice' }),
     ),
   },
+  'a person asks for a switchover': { happens: (story) => story.ask('r1') },
+  'a person asks for a switchover, and the writer dies in it': {
+    happens: (story) => {
+      story.ask('r1')
+      for (let turn = 0; turn < 30 && story.code('r1') !== 'switchover-closing'; turn++) story.turn('r1')
+      story.and({ do: 'crash', server: 'alice' })
+    },
+  },
   'events run on the spare': {
     happens: set('bob', { events: { scheduler: 'on', list: [] } }),
   },
