@@ -8,6 +8,7 @@
 import { randomInt } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { count, members, subtract } from '../lambda/core/gtid-set.ts'
+import { inspectionOf } from '../lambda/core/inspection.ts'
 import { type Application, startApplication } from './application.ts'
 import type { DatabaseServer } from './database/database-server.ts'
 import { replicationOf } from './database/replication.ts'
@@ -175,10 +176,11 @@ async function tokensOn(server: DatabaseServer): Promise<Set<string>> {
 
 /** What Hotspare says that only the returned writer has, its own transactions left out. */
 function namedIn({ memory }: LookLine): { named: number; unknown: number } {
-  const alone = memory.comparison?.alone ?? ''
+  const { alone = '', server = '' } = memory.comparison ?? {}
+  const { tables: known } = inspectionOf(memory.inspections, server)
   const inspected = members(alone, Number.POSITIVE_INFINITY).map((gtid) => ({
     gtid,
-    tables: memory.inspected[gtid] ?? [],
+    tables: known[gtid] ?? [],
   }))
   const ours = inspected.filter(
     ({ tables }) => tables.length > 0 && tables.every((table) => table.startsWith('hotspare.')),

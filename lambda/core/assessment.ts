@@ -2,9 +2,10 @@
  * What one look means, worked out once for all rows: who is named, who answers, what the witness says, whose claim stands.
  * The rows only combine these.
  */
-import { lostByNamed, takeoverSet, uninspected, withoutOurs } from './compare.ts'
+import { lostByNamed, takeoverSet, withoutOurs } from './compare.ts'
 import { type Evidence, type Freshness, freshness, possiblyShort } from './freshness.ts'
 import { count, ofOrigin, subtract } from './gtid-set.ts'
+import { type Inspection, inspectionOf, isGivenUp, uninspected } from './inspection.ts'
 import { type Claim, type Ledger, parseLedger } from './ledger.ts'
 import type { ClaimMemory, Memory, ServerMemory } from './memory.ts'
 import { alongOneLine } from './one-line.ts'
@@ -208,18 +209,21 @@ export function errantOnSpare(a: Assessment): string {
     const takeover = takeoverSet(a.ledger, answer)
     return takeover === null
       ? ''
-      : withoutOurs(subtract(ofOrigin(answer.executed, answer.uuid), takeover), a.memory)
+      : withoutOurs(subtract(ofOrigin(answer.executed, answer.uuid), takeover), inspection(a))
   }
   if (comparison?.server !== a.spare.name || comparison.looks < 2 || comparison.alone === '') return ''
   if (lostByWriter(a) !== '') return ''
-  return withoutOurs(comparison.alone, a.memory)
+  return withoutOurs(comparison.alone, inspection(a))
 }
 
 /** What the spare wrote itself since the named server, silent now, was last seen: somebody opened it (X14). */
 function strayOnSpare({ named, spare, memory }: Assessment): string {
   const { known } = named.memory
   if (named.answer !== null || known === null || spare.answer === null) return ''
-  return withoutOurs(subtract(ofOrigin(spare.answer.executed, spare.answer.uuid), known.executed), memory)
+  return withoutOurs(
+    subtract(ofOrigin(spare.answer.executed, spare.answer.uuid), known.executed),
+    inspectionOf(memory.inspections, spare.name),
+  )
 }
 
 /** What the spare lacks of its own origin (T31), as two looks agree. */
@@ -251,21 +255,47 @@ export function divergence(a: Assessment): string {
 export function spareClean(a: Assessment): boolean {
   const { comparison } = a.memory
   if (comparison?.server !== a.spare.name) return false
-  return comparison.lacks === '' && withoutOurs(comparison.alone, a.memory) === ''
+  return comparison.lacks === '' && withoutOurs(comparison.alone, inspection(a)) === ''
 }
 
 /** What the named server must have had and no longer has (R8); empty if it can't be told now. */
 export function lostByWriter(a: Assessment): string {
   if (a.named.answer === null || a.spare.answer === null || a.ledger === null) return ''
-  return withoutOurs(lostByNamed(a.named.answer, a.spare.answer, a.ledger), a.memory)
+  return withoutOurs(lostByNamed(a.named.answer, a.spare.answer, a.ledger), inspection(a))
 }
 
-/** GTIDs of the spare whose tables are still to be looked up before it is judged. */
+/** What was looked up in the spare's binary log. */
+export function inspection(a: Assessment): Inspection {
+  return inspectionOf(a.memory.inspections, a.spare.name)
+}
+
+/** GTIDs of the spare whose tables are still to be looked up before it is judged; empty as well once that is given up. */
 export function toInspect(a: Assessment): string {
   const { comparison } = a.memory
   if (a.spare.answer === null || comparison?.server !== a.spare.name) return ''
-  return uninspected(comparison.alone, a.memory)
+  return isGivenUp(inspection(a), a.now) ? '' : uninspected(comparison.alone, inspection(a))
 }
+
+/** What is not known of the transactions that the spare alone has, and why, as a sentence; empty if all is known. */
+export function notLookedUp(a: Assessment): string {
+  const alone = errantOnSpare(a)
+  const { unread, tables } = inspection(a)
+  const known = Object.keys(tables).filter((gtid) => tables[gtid]?.length !== 0)
+  const unknown = count(subtract(alone, known.join(',')))
+  if (unknown === 0) return ''
+  const late = isGivenUp(inspection(a), a.now) ? 'the search takes too long' : ''
+  const why = unread || late || 'not all are looked up, or not all of them are rows'
+  return `Which tables ${unknown} of them changed is not known (${why}).`
+}
+
+/** Looks find something on the spare alone, and no two have agreed on any of it so far. */
+export function comparisonUnsettled(a: Assessment): boolean {
+  const { comparison } = a.memory
+  if (comparison === null || comparison.looks >= 2 || comparison.aloneSinceMs === null) return false
+  return a.now - comparison.aloneSinceMs < UNSETTLED_MAX_MS
+}
+/** After that, what one look finds has always arrived by the next one. */
+const UNSETTLED_MAX_MS = 15_000
 
 /** By its own clock, and the heartbeat was written by that clock too: it has started since it last was the open writer. */
 export function restartedSinceWriting(answer: Answer): boolean {

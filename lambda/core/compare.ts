@@ -6,14 +6,11 @@
  * that the spare alone has is errant on the spare.
  */
 import { digest } from './digest.ts'
-import { canonical, intersect, members, ofOrigin, subtract, union, upTo } from './gtid-set.ts'
+import { canonical, intersect, ofOrigin, subtract, union, upTo } from './gtid-set.ts'
+import type { Inspection } from './inspection.ts'
 import type { Ledger } from './ledger.ts'
-import type { Memory } from './memory.ts'
 import { held } from './spare.ts'
 import type { Answer } from './world.ts'
-
-/** How many single transactions are looked up and listed. */
-export const LISTED_MAX = 200
 
 /** What only the spare has, and what it lacks of its own (a replica drops events of its own origin: T31). */
 export function compareSpare(spare: Answer, named: Answer): { alone: string; lacks: string } {
@@ -53,18 +50,13 @@ export function beforeEpoch(executed: string, uuid: string, range: number): stri
   return upTo(executed, uuid, range)
 }
 
-/** Takes out what is known to have touched only Hotspare's own schema: that never holds a server (must 5, T35). */
-export function withoutOurs(set: string, memory: Memory): string {
-  const ours = members(set, LISTED_MAX).filter((gtid) => {
-    const tables = memory.inspected[gtid]
-    return tables !== undefined && tables.length > 0 && tables.every((table) => table.startsWith('hotspare.'))
-  })
-  return ours.length === 0 ? set : subtract(set, ours.join(','))
-}
+/** The only tables that are Hotspare's own. */
+const OURS: ReadonlySet<string> = new Set(['hotspare.heartbeat', 'hotspare.takeover'])
 
-/** What still has to be looked up in the binary log before a set can be judged; empty if nothing. */
-export function uninspected(set: string, memory: Memory): string {
-  return members(set, LISTED_MAX)
-    .filter((gtid) => memory.inspected[gtid] === undefined)
-    .join(',')
+/** Takes out what is known to have touched only Hotspare's own tables: that never holds a server (must 5, T35). */
+export function withoutOurs(set: string, { tables }: Inspection): string {
+  const ours = Object.entries(tables).filter(
+    ([, changed]) => changed.length > 0 && changed.every((table) => OURS.has(table)),
+  )
+  return ours.length === 0 ? set : subtract(set, ours.map(([gtid]) => gtid).join(','))
 }

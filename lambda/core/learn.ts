@@ -3,10 +3,11 @@
  */
 
 import type { Evidence } from './freshness.ts'
+import { learnInspections, learnWaiting } from './inspection.ts'
 import { learnClaim, learnMove, learnOpenUnderClaim, learnReadSinceClosed } from './learning/claim.ts'
 import { learnRan } from './learning/events.ts'
 import { currentLedger, landedSwap, learnLedger } from './learning/ledger.ts'
-import { learnAbsent, learnPair, learnTransactions } from './learning/pair.ts'
+import { learnPair } from './learning/pair.ts'
 import { learnServer } from './learning/server.ts'
 import { learnGaveBack, learnStuck } from './learning/stuck.ts'
 import { learnTimeline } from './learning/timeline.ts'
@@ -40,8 +41,7 @@ export function learn(before: Memory, observed: World, now: number): Memory {
     stuck: learnStuck(before.stuck, landed, world, now),
     gaveBack: learnGaveBack(before, landed, writerOpen(ledger.text, world), now),
     tookOverAtMs: landed === 'take-over' ? now : before.tookOverAtMs,
-    inspected: learnTransactions(before.inspected, world),
-    absent: learnAbsent(before.absent, world),
+    inspections: learnInspections(before.inspections, world.servers),
     givenUp: landed === 'claim-switchover' ? null : before.givenUp,
   }
   const parsed = currentLedger(learned)
@@ -49,7 +49,7 @@ export function learn(before: Memory, observed: World, now: number): Memory {
   const target = world.servers[parsed.claim?.target ?? '']?.answer ?? null
   const stood = currentLedger(before)?.claim != null
   const measurable = learned.ours !== null && parsed.claim?.intent === 'failover' && target?.closed === true
-  const pair = learnPair(before, learned, parsed, world)
+  const pair = learnPair(before, learned, parsed, world, now)
   const paired: Memory = {
     ...learned,
     ...pair,
@@ -58,6 +58,7 @@ export function learn(before: Memory, observed: World, now: number): Memory {
   return {
     ...paired,
     servers: learnRan(paired.servers, parsed.writer, { stood, stands: parsed.claim !== null }, world.last),
+    inspections: learnWaiting(learned.inspections, pair.comparison, now),
     risk: measurable ? assessRisk(evidence(paired, parsed, target, world.policy, now)) : learned.risk,
     timeline: learnTimeline(learned, parsed, landed, world, now),
   }

@@ -2,6 +2,7 @@
  * What an invocation remembers from look to look: evidence, never plans. Plain data, so that a logged memory and a logged world
  * replay a decision. Nothing here outlives the invocation; what has to is in the ledger or on the servers.
  */
+import type { Inspections } from './inspection.ts'
 import type { Policy } from './policy.ts'
 import type { Risk } from './risk.ts'
 import type { ServerStep, SwapStep } from './step.ts'
@@ -44,12 +45,10 @@ export interface Memory {
   readonly lagMs: number | null
   /** The writer's commits a second, as seen lately. */
   readonly commitsPerSecond: number
-  /** What only the spare has, seen in the same form in `looks` looks in a row. */
+  /** What only the spare has, as `looks` looks in a row agree. */
   readonly comparison: Comparison | null
-  /** Tables of single transactions, as far as they were looked up: GTID to `schema.table`s. */
-  readonly inspected: Readonly<Record<string, readonly string[]>>
-  /** Numbers that were found to belong to no transaction, as a GTID set. */
-  readonly absent: string
+  /** What was looked up about single transactions, by the server whose log it was. */
+  readonly inspections: Inspections
   /** What a failover would lose, as last measured before the spare was opened. */
   readonly risk: Risk | null
   readonly timeline: readonly Mark[]
@@ -277,7 +276,10 @@ export interface Comparison {
   readonly alone: string
   /** GTID set of the spare's own origin that the writer has and the spare lacks. */
   readonly lacks: string
+  /** How many looks in a row found the same, or at least some of it again: one that goes on writing has more in each. */
   readonly looks: number
+  /** Since when each look has found something that only the spare has; null while none is. */
+  readonly aloneSinceMs: number | null
 }
 
 export interface Mark {
@@ -359,8 +361,7 @@ export function newMemory(policy: Policy, now: number, watchSinceClockMs: number
     lagMs: null,
     commitsPerSecond: 0,
     comparison: null,
-    inspected: {},
-    absent: '',
+    inspections: {},
     risk: null,
     timeline: [],
     givenUp: null,

@@ -2,8 +2,8 @@
  * Messages for people: what happened, can anybody write, is data at risk, what to do now; plain text for three in the morning.
  * Each event is told once in an invocation; steady conditions are metrics, whose alarms de-duplicate them.
  */
-import { type Assessment, acts, duration } from './assessment.ts'
-import { members } from './gtid-set.ts'
+import { type Assessment, acts, duration, errantOnSpare, inspection } from './assessment.ts'
+import { count, members } from './gtid-set.ts'
 import type { Mark } from './memory.ts'
 import type { Risk } from './risk.ts'
 import { toExtract } from './server-words.ts'
@@ -280,10 +280,11 @@ function stepRefused(a: Assessment): Written {
 const LISTED_IN_MESSAGE = 20
 
 function held(a: Assessment, situation: Situation): Written {
-  const { comparison, inspected } = a.memory
-  const alone = comparison?.alone ?? ''
+  const { tables } = inspection(a)
+  const alone = errantOnSpare(a)
+  const more = count(alone) - LISTED_IN_MESSAGE
   const listed = members(alone, LISTED_IN_MESSAGE).map(
-    (gtid) => `  ${gtid}  ${inspected[gtid]?.join(', ') || '(tables unknown)'}`,
+    (gtid) => `  ${gtid}  ${tables[gtid]?.join(', ') || '(tables unknown)'}`,
   )
   return {
     subject: `${a.spare.name} ${acts(a) ? 'is held, it' : 'would be held: it'} and ${a.named.name} differ`,
@@ -300,6 +301,7 @@ function held(a: Assessment, situation: Situation): Written {
             '',
             `Transactions that only ${a.spare.name} has:`,
             ...listed,
+            ...(more > 0 ? [`  and ${more} more.`] : []),
           ]),
     ],
   }

@@ -158,10 +158,15 @@ export interface Answer {
   readonly skipsReplicaStart: boolean | null
   /** What the event scheduler runs; null if the look wasn't asked for it. */
   readonly events: EventsView | null
-  /** What the look was asked to find out about single transactions; null if not asked. */
+  /** What the look was asked to find out about single transactions; null if not asked, not found out yet, or if that failed. */
   readonly transactions: readonly Transaction[] | null
   /** Of the numbers asked for, those that no transaction has (MariaDB: servers of a domain share its numbers); '' if none. */
   readonly absent: string
+  /**
+   * Why something that was asked for is not told, in the server's words; '' if nothing is missing, or nothing was asked. With
+   * `transactions` null the search failed as a whole.
+   */
+  readonly unread: string
   /** What stands in the way of a switchover here; null if the look was not asked for it, or couldn't find out. */
   readonly obstacles: readonly Obstacle[] | null
   /** Locks and backups of others that would keep a spare from applying or from taking writes; null if not asked, or not told. */

@@ -1,9 +1,10 @@
 /** Statements and rows of the MySQL dialects, without a server. */
 import { describe, expect, test } from 'vitest'
-import { statementOn, TableCollector } from '../../lambda/adapters/mysql/binlog.ts'
+import { TableCollector } from '../../lambda/adapters/mysql/binlog.ts'
 import { channelParameters, decidingVariables, dialectFor } from '../../lambda/adapters/mysql/dialect.ts'
 import { setOfState } from '../../lambda/adapters/mysql/dialect-mariadb.ts'
 import { chooseChannel } from '../../lambda/adapters/mysql/look.ts'
+import { statementOn } from '../../lambda/adapters/mysql/statement-on.ts'
 import { openStatement, sqlClock } from '../../lambda/adapters/mysql/statements.ts'
 
 const uuid = 'aaaaaaaa-1111-2222-3333-444444444444'
@@ -11,15 +12,15 @@ const uuid = 'aaaaaaaa-1111-2222-3333-444444444444'
 function collect(wanted: readonly string[], events: readonly (readonly [string, string])[]) {
   const collector = new TableCollector(wanted.join(','), 1000)
   for (const [type, info] of events) collector.add(type, info)
-  return collector.result().transactions
+  return collector.result('').transactions
 }
 
 /** The same of a file that was read to its end. */
 function found(wanted: string, events: readonly (readonly [string, string])[]) {
   const collector = new TableCollector(wanted, 1000)
   for (const [type, info] of events) collector.add(type, info)
-  collector.endFile()
-  return collector.result()
+  collector.endFile(true)
+  return collector.result('')
 }
 
 const begin = (number: number): [string, string][] => [
@@ -198,20 +199,41 @@ describe("on MariaDB a server's own transactions are few among the numbers of it
   ]
 
   test('numbers that belong to nobody are told apart from those that were not found', () => {
-    // What came before the file is not known: the state says only what was last.
+    // What came before the file is not known: the state says only what was last. Nor is what comes after the last that it holds.
     expect(found('0-2:1-7', [['Gtid_list', '[0-1-5,0-2-3]'], ...events.slice(1)])).toMatchObject({
-      absent: '0-2:4-5:7',
+      absent: '0-2:4-5',
     })
     expect(found('0-2:1-6', events)).toEqual({
       transactions: [{ gtid: '0-2-6', tables: ['shop.orders'] }],
       absent: '0-2:1-5',
+      unread: '',
     })
+  })
+
+  test('X58: nothing is absent that the log does not show between two transactions of its line', () => {
+    const [, ...own] = events
+    // A copy was restored before the log began: it has what the log never held.
+    expect(found('0-1:4-5,0-2:1-6', [['Gtid_list', '[]'], ...own]).absent).toBe('')
+    // After the last one that the log shows, replication may have applied more without logging it.
+    expect(found('0-2:7-9', events).absent).toBe('')
+    // A number that came after a higher one: any other may have, too.
+    const earlier: [string, string] = ['Gtid', 'BEGIN GTID 0-3-2']
+    expect(found('0-2:1-6', [...events, earlier]).absent).toBe('')
+  })
+
+  test('X58: after a file that was not read to its end, none that is older proves anything', () => {
+    const collector = new TableCollector('0-2:1-6', 1000)
+    collector.endFile(false)
+    for (const [type, info] of events) collector.add(type, info)
+    collector.endFile(true)
+    expect(collector.result('').absent).toBe('')
   })
 
   test('nothing is absent as long as no file was read to its end, nor on MySQL', () => {
     const collector = new TableCollector('0-2:1-6', 1000)
     for (const [type, info] of events) collector.add(type, info)
-    expect(collector.result().absent).toBe('')
+    collector.endFile(false)
+    expect(collector.result('').absent).toBe('')
     expect(found(`${uuid}:1-9`, begin(5)).absent).toBe('')
   })
 })
@@ -226,4 +248,18 @@ test.each([
   ["CALL pay('secret')", null],
 ])('of a statement only what it is on is told: %s', (info, expected) => {
   expect(statementOn(info)).toBe(expected)
+})
+
+test('X51: comments and blanks of any number are read past in no time', () => {
+  const comments = '/**/ '.repeat(200_000)
+  expect(statementOn(`${comments}UPDATE shop.orders SET note = 1`)).toBe('statement on shop.orders')
+  expect(statementOn(`use \`shop\`; ${'/*'.repeat(200_000)}`)).toBe('statement in shop')
+  expect(statementOn(`${'/* a'.repeat(50)}*/${' '.repeat(200_000)}/`)).toBeNull()
+  expect(statementOn(`INSERT${' '.repeat(500_000)}x`)).toBeNull()
+})
+
+test('X58: rows whose commit was not seen are not told, whatever comes after them', () => {
+  const half: [string, string][] = [...begin(5), ['Table_map', 'table_id: 92 (hotspare.heartbeat)']]
+  expect(collect([`${uuid}:5`], [...half, ...begin(6)])).toEqual([{ gtid: `${uuid}:5`, tables: [] }])
+  expect(found(`${uuid}:5`, half).transactions).toEqual([{ gtid: `${uuid}:5`, tables: [] }])
 })

@@ -6,12 +6,12 @@ import {
   lostByNamed,
   takeoverAgain,
   takeoverSet,
-  uninspected,
   withoutOurs,
 } from '../../lambda/core/compare.ts'
 import { digest } from '../../lambda/core/digest.ts'
 import type { Evidence } from '../../lambda/core/freshness.ts'
 import { canonical } from '../../lambda/core/gtid-set.ts'
+import { type Inspection, inspectionOf, uninspected } from '../../lambda/core/inspection.ts'
 import { type Memory, newMemory, type ServerMemory } from '../../lambda/core/memory.ts'
 import { assessRisk } from '../../lambda/core/risk.ts'
 import type { Answer } from '../../lambda/core/world.ts'
@@ -23,6 +23,11 @@ import { UUIDS } from '../sim/state.ts'
 const A = UUIDS.alice
 const B = UUIDS.bob
 const ledger = firstLedger()
+
+const inspected = (tables: Inspection['tables']): Inspection => ({
+  ...inspectionOf({}, 'bob'),
+  tables,
+})
 
 function answers(alice: string, bob: string, bobReceived = bob): { named: Answer; spare: Answer } {
   const story = healthy()
@@ -79,21 +84,18 @@ describe('comparing', () => {
   })
 
   test('T35: what touched only our own schema is taken out; what is unknown or mixed stays', () => {
-    const memory: Memory = {
-      ...newMemory(POLICY, 0, 0),
-      inspected: {
-        [`${A}:1`]: ['hotspare.heartbeat'],
-        [`${A}:2`]: ['hotspare.heartbeat', 'shop.orders'],
-        [`${A}:3`]: [],
-      },
-    }
-    expect(withoutOurs(`${A}:1-4`, memory)).toBe(`${A}:2-4`)
-    expect(uninspected(`${A}:1-4`, memory)).toBe(`${A}:4`)
+    const inspection = inspected({
+      [`${A}:1`]: ['hotspare.heartbeat'],
+      [`${A}:2`]: ['hotspare.heartbeat', 'shop.orders'],
+      [`${A}:3`]: [],
+    })
+    expect(withoutOurs(`${A}:1-4`, inspection)).toBe(`${A}:2-4`)
+    expect(uninspected(`${A}:1-4`, inspection)).toBe(`${A}:4`)
   })
 
-  test('a schema whose name only begins like ours is not ours', () => {
-    const memory: Memory = { ...newMemory(POLICY, 0, 0), inspected: { [`${A}:1`]: ['hotspare2.t'] } }
-    expect(withoutOurs(`${A}:1`, memory)).toBe(`${A}:1`)
+  test('X56: a schema or table whose name only begins like ours is not ours', () => {
+    for (const table of ['hotspare2.t', 'hotspare.heartbeats', 'hotspare.other', 'hotspare.heartbeat)'])
+      expect(withoutOurs(`${A}:1`, inspected({ [`${A}:1`]: [table] }))).toBe(`${A}:1`)
   })
 })
 

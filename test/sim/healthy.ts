@@ -137,6 +137,7 @@ export function healthy(policy: Partial<Policy> = {}): SimState {
     invocations: {},
     acknowledged: [],
     tables: {},
+    searches: 'work',
     failedMs: { alice: null, bob: null },
     known: ['alice'],
     messages: [],

@@ -146,7 +146,6 @@ function facts(
   link: SimLink,
   now: number,
 ): Answer {
-  const asked = invocation.request.servers[server.name]?.transactions ?? null
   const own = [link.session, link.guard]
   return {
     session: link.session ?? 0,
@@ -169,14 +168,10 @@ function facts(
     durable: server.durable,
     skipsReplicaStart: server.skipsReplicaStart,
     events: invocation.request.servers[server.name]?.events === true ? server.events : null,
-    absent: '',
-    transactions:
-      asked === null
-        ? null
-        : members(asked, 200).map((gtid) => ({ gtid, tables: state.tables[gtid] ?? ['shop.orders'] })),
     blockers: invocation.request.servers[server.name]?.blockers === true ? server.blockers : null,
     rights:
       invocation.request.servers[server.name]?.rights === true ? { missing: server.missingRights } : null,
+    ...searched(state, invocation.request.servers[server.name]?.transactions ?? null),
     obstacles: invocation.request.servers[server.name]?.obstaclesFromMs == null ? null : server.obstacles,
   }
 }
@@ -207,6 +202,21 @@ function channelOf(server: SimServer): Channel {
     lastReceivedClockMs: EPOCH_MS + server.lastReceivedMs + server.skewMs,
   }
 }
+
+/** What a search in the binary log has come to; 'hang' and 'fail' tell of no transaction. */
+function searched(state: SimState, asked: string | null): Pick<Answer, 'transactions' | 'absent' | 'unread'> {
+  const nothing = { transactions: null, absent: '', unread: '' }
+  if (asked === null || state.searches === 'hang') return nothing
+  if (state.searches === 'fail') return { ...nothing, unread: SEARCH_ERROR }
+  const sure = state.searches === 'work'
+  const tablesOf = (gtid: string) => (sure ? (state.tables[gtid] ?? ['shop.orders']) : [])
+  const transactions = members(asked, SEARCHED_MAX).map((gtid) => ({ gtid, tables: tablesOf(gtid) }))
+  return { transactions, absent: '', unread: sure ? '' : SEARCH_CUT }
+}
+/** How many single transactions a search tells of. */
+export const SEARCHED_MAX = 1000
+export const SEARCH_ERROR = 'Could not find target log'
+export const SEARCH_CUT = 'binlog.000001 was read up to 4 of its 900 bytes'
 
 export function readDirectory(state: SimState, invocation: SimInvocation): DirectoryView {
   const readAtMs = state.now + invocation.offsetMs

@@ -193,6 +193,8 @@ export interface SimState {
   acknowledged: readonly Commit[]
   /** What single transactions changed, if not `app.orders`. */
   tables: Readonly<Record<string, readonly string[]>>
+  /** What becomes of a search in a binary log; `unsure`: it ends before all was read, and knows no tables. */
+  searches: 'work' | 'hang' | 'fail' | 'unsure'
   /** When each server last became unreachable for everybody (crash, freeze). */
   failedMs: Readonly<Record<Name, number | null>>
   /** Whom applications ever knew as the writer: stale pools. */

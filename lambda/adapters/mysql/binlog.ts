@@ -3,21 +3,41 @@
  *
  * The one thing to understand: a list of tables is told only if it is certainly whole. A transaction with anything in it that doesn't
  * name its table (a statement, DDL), or that was not seen to its end, gets no table in its list, so that nobody takes it for harmless.
+ * A file counts as read to its end only by its size.
  */
 import { intervals, members, subtract } from '../../core/gtid-set.ts'
 import type { Transaction } from '../../core/world.ts'
+import { AbsentNumbers, type Stretch } from './absent-numbers.ts'
 import { numberOf, textOf } from './columns.ts'
+import { failureOf } from './errors.ts'
 import type { Row, Session } from './session.ts'
+import { statementOn } from './statement-on.ts'
 
 export interface ScanLimits {
+  /** Told of one by one. */
   readonly transactions: number
   readonly files: number
   readonly timeMs: number
+  /** Of what the server sends, in all. */
+  readonly bytes: number
+  /** For each question. */
+  readonly events: number
 }
 
-export const usualLimits: ScanLimits = { transactions: 1000, files: 3, timeMs: 3000 }
+export const usualLimits: ScanLimits = {
+  transactions: 1000,
+  files: 3,
+  timeMs: 3000,
+  bytes: 32_000_000,
+  // MariaDB holds its log's lock while it answers, so an answer is short.
+  events: 500,
+}
 
-const eventsPerPage = 2000
+/** An event may hold a statement of any size. */
+const EVENT_BYTES_MAX = 8_000_000
+/** Beside what it says of itself. */
+const BYTES_AN_EVENT = 60
+
 /** Events within a row-based transaction that need not name a table. */
 const quietEvents =
   /^(Write_rows|Update_rows|Delete_rows|Rows_query|Annotate_rows|Transaction_payload|Xid|Table_map)|^Update_rows_partial|^Partial_update_rows/
@@ -30,24 +50,31 @@ function gtidOf(eventType: string, info: string): string | null {
   return /GTID_NEXT\s*=\s*'([^']+)'/i.exec(info)?.[1] ?? /\bGTID (\d+-\d+-\d+)/i.exec(info)?.[1] ?? null
 }
 
+export interface Found {
+  readonly transactions: readonly Transaction[]
+  /** See `Answer.absent`. */
+  readonly absent: string
+  /** See `Answer.unread`. */
+  readonly unread: string
+}
+
 /** Collects events in their order and keeps what it learns about the transactions asked for. */
 export class TableCollector {
   readonly #wanted: readonly Stretch[]
-  readonly #listed: readonly string[]
+  readonly #set: string
+  readonly #limit: number
+  readonly #numbers = new AbsentNumbers()
   readonly #found = new Map<string, readonly string[]>()
   #gtid = ''
   #tables = new Set<string>()
   #statements = new Set<string>()
   #opaque = false
-  /** What had been logged before the file that is being read; null if it doesn't say (MySQL). */
-  #before: ReadonlyMap<string, number> | null = null
-  /** The same of the oldest file that was read to its end. */
-  #floors: ReadonlyMap<string, number> | null = null
 
   /** At most `limit` transactions of the set are told of one by one. */
   constructor(gtidSet: string, limit: number) {
     this.#wanted = intervals(gtidSet)
-    this.#listed = members(gtidSet, limit)
+    this.#set = gtidSet
+    this.#limit = limit
   }
 
   get complete(): boolean {
@@ -58,60 +85,55 @@ export class TableCollector {
   add(eventType: string, info: string): void {
     const gtid = gtidOf(eventType, info)
     if (gtid !== null) {
-      this.endTransaction()
+      this.#endStatement()
       this.#gtid = gtid.toLowerCase()
+      this.#numbers.meet(this.#gtid, this.#isWanted(this.#gtid))
       return
     }
-    if (eventType === 'Gtid_list') this.#before = lastsOf(info)
+    if (eventType === 'Gtid_list') this.#numbers.beginFile(info)
     if (fileEvents.test(eventType)) return
-    const table = eventType === 'Table_map' ? /\(([^)]*)\)/.exec(info)?.[1] : undefined
+    const table = eventType === 'Table_map' ? /^table_id: \d+ \((.*)\)$/s.exec(info)?.[1] : undefined
     if (table !== undefined) this.#tables.add(table)
-    else if (!this.#isQuiet(eventType, info)) {
+    else if (!isQuiet(eventType, info)) {
       this.#opaque = true
       const told = eventType === 'Query' ? statementOn(info) : null
       if (told !== null) this.#statements.add(told)
     }
-    if (eventType === 'Xid' || /^COMMIT\b/i.test(info)) this.endTransaction()
+    if (eventType === 'Xid' || (eventType === 'Query' && info === 'COMMIT')) this.#endTransaction()
   }
 
-  /** The transaction is whole: its end, or that of its file, was seen. */
-  endTransaction(): void {
+  /** `whole`: everything in the file was added. Files come newest first. */
+  endFile(whole: boolean): void {
+    if (whole) this.#endStatement()
+    this.#forget()
+    this.#numbers.endFile(whole)
+  }
+
+  /** `why`: what kept the rest from being read. */
+  result(why: string): Found {
+    const absent = this.#numbers.among(this.#wanted)
+    const listed = members(absent === '' ? this.#set : subtract(this.#set, absent), this.#limit)
+    const transactions = listed.map((gtid) => ({ gtid, tables: this.#found.get(gtid) ?? [] }))
+    return { transactions, absent, unread: listed.every((gtid) => this.#found.has(gtid)) ? '' : why }
+  }
+
+  /** DDL has no event for its end: the next transaction's beginning is one. Rows have, and without it may not be all. */
+  #endStatement(): void {
+    if (this.#opaque) this.#endTransaction()
+    else this.#forget()
+  }
+
+  #endTransaction(): void {
     if (this.#isWanted(this.#gtid))
       this.#found.set(this.#gtid, [...(this.#opaque ? this.#statements : this.#tables)].sort())
+    this.#forget()
+  }
+
+  #forget(): void {
     this.#gtid = ''
     this.#tables = new Set()
     this.#statements = new Set()
     this.#opaque = false
-  }
-
-  endFile(): void {
-    this.endTransaction()
-    this.#floors = this.#before
-    this.#before = null
-  }
-
-  result(): Found {
-    const absent = this.#absent()
-    const missing = new Set(members(absent, ABSENT_MAX))
-    const listed = this.#listed.filter((gtid) => !missing.has(gtid))
-    const others = [...this.#found.keys()].filter((gtid) => !listed.includes(gtid))
-    const told = [...listed, ...others].map((gtid) => ({ gtid, tables: this.#found.get(gtid) ?? [] }))
-    return { transactions: told, absent }
-  }
-
-  /** On MariaDB a file says what came before it: a wanted number above that which was not met in it or later is nobody's. */
-  #absent(): string {
-    const floors = this.#floors
-    if (floors === null) return ''
-    const searched = this.#wanted
-      .map(({ origin, first, last }) => ({
-        origin,
-        last,
-        first: Math.max(first, (floors.get(origin) ?? 0) + 1),
-      }))
-      .filter(({ first, last }) => first <= last)
-      .map(({ origin, first, last }) => `${origin}:${first}-${last}`)
-    return subtract(searched.join(','), [...this.#found.keys()].join(','))
   }
 
   #isWanted(gtid: string): boolean {
@@ -121,87 +143,114 @@ export class TableCollector {
       ({ origin, first, last }) => origin === match?.[1] && first <= number && number <= last,
     )
   }
-
-  #isQuiet(eventType: string, info: string): boolean {
-    if (eventType === 'Query') return /^(BEGIN|COMMIT)\b/i.test(info)
-    return quietEvents.test(eventType)
-  }
 }
 
-type Stretch = ReturnType<typeof intervals>[number]
-
-export interface Found {
-  readonly transactions: readonly Transaction[]
-  /** See `Answer.absent`. */
-  readonly absent: string
+function isQuiet(eventType: string, info: string): boolean {
+  if (eventType === 'Query') return info === 'BEGIN' || info === 'COMMIT'
+  return quietEvents.test(eventType)
 }
 
-/** Of those that are nobody's, so many are taken out of the list one by one. */
-const ABSENT_MAX = 10_000
+/** What the reader needs of a session. */
+export type LogSession = Pick<Session, 'query' | 'each'>
 
-/** `[0-1-100,0-2-150]`: the last transaction of each origin. */
-function lastsOf(info: string): ReadonlyMap<string, number> {
-  const gtids = [...info.matchAll(/(\d+-\d+)-(\d+)/g)]
-  return new Map(gtids.map(([, origin = '', last]) => [origin, Number(last)]))
+interface Scan {
+  readonly session: LogSession
+  readonly collector: TableCollector
+  readonly limits: ScanLimits
+  readonly isLate: () => boolean
+  /** What was sent so far. */
+  bytes: number
 }
 
-/** What a statement is on, as far as its beginning says; none of its values. */
-export function statementOn(info: string): string | null {
-  const [, home, text] = /^(?:use `([^`]*)`; )?([\s\S]*)$/.exec(info) ?? []
-  const pattern =
-    /^\s*(?:\/\*[\s\S]*?\*\/\s*)*(?:(?:insert|replace)(?:\s+ignore)?(?:\s+into)?|update(?:\s+ignore)?|delete(?:\s+ignore)?\s+from|(?:create|alter|drop|truncate|rename)(?:\s+or\s+replace)?\s+table(?:\s+if(?:\s+not)?\s+exists)?)\s+([`\w$]+(?:\.[`\w$]+)?)/i
-  const table = pattern.exec(text ?? '')?.[1]?.replaceAll('`', '')
-  if (table === undefined) return home === undefined ? null : `statement in ${home}`
-  return `statement on ${table.includes('.') || home === undefined ? table : `${home}.${table}`}`
+interface LogFile {
+  readonly name: string
+  /** When the search began. */
+  readonly bytes: number
 }
 
 /**
  * The tables of each transaction in the set, newest logs first, within the limits. Rejects with the server's error, such as a
- * missing right.
+ * missing right, if nothing at all can be read.
  */
 export async function tablesOf(
-  session: Session,
+  session: LogSession,
   gtidSet: string,
   monotonicNow: () => number,
   limits: ScanLimits = usualLimits,
 ): Promise<Found> {
   const endsAtMs = monotonicNow() + limits.timeMs
   const collector = new TableCollector(gtidSet, limits.transactions)
-  const logs = (await session.query('SHOW BINARY LOGS')).rows.map((row) => textOf(row, 'Log_name'))
-  for (const file of logs.reverse().slice(0, limits.files)) {
-    if (collector.complete) break
-    if (!(await scanFile(session, file, collector, () => monotonicNow() >= endsAtMs))) break
+  const scan: Scan = { session, collector, limits, isLate: () => monotonicNow() >= endsAtMs, bytes: 0 }
+  const { rows } = await session.query('SHOW BINARY LOGS')
+  const logs = rows.map((row) => ({ name: textOf(row, 'Log_name'), bytes: numberOf(row, 'File_size') }))
+  const searched = logs.reverse().slice(0, limits.files)
+  let why: string | null = null
+  for (const file of searched) {
+    if (collector.complete || spent(scan) !== null) break
+    const rest = await scanFile(scan, file).catch((error) => {
+      if (file === searched[0]) throw error
+      collector.endFile(false)
+      return `${file.name}: ${failureOf(error).message}`
+    })
+    why ??= rest
   }
-  return collector.result()
+  const where = `the newest ${searched.length} of ${logs.length} binary logs`
+  return collector.result(why ?? `${where} do not have all of them`)
 }
 
-/** False if the time was up before the end of the file. */
-async function scanFile(
-  session: Session,
-  file: string,
-  collector: TableCollector,
-  isLate: () => boolean,
-): Promise<boolean> {
-  let position = 4
+/** What the search has used up, if anything. */
+function spent({ limits, bytes, isLate }: Scan): string | null {
+  if (isLate()) return `${limits.timeMs / 1000} s`
+  return bytes >= limits.bytes ? `${limits.bytes / 1_000_000} MB` : null
+}
+
+/** Null if the file was read to its end, or nothing more has to be found; else why not, as the end of a sentence. */
+async function scanFile(scan: Scan, file: LogFile): Promise<string | null> {
+  const { session, collector, limits } = scan
+  const place = new Place()
   for (;;) {
-    const { rows } = await session.query('SHOW BINLOG EVENTS IN ? FROM ? LIMIT ?', [
-      file,
-      position,
-      eventsPerPage,
-    ])
-    for (const row of rows) collector.add(textOf(row, 'Event_type'), textOf(row, 'Info'))
-    const next = endOf(rows)
-    if (rows.length < eventsPerPage || next <= position) {
-      collector.endFile()
-      return true
+    let events = 0
+    const from = [file.name, place.position, place.passed, limits.events]
+    await session.each('SHOW BINLOG EVENTS IN ? FROM ? LIMIT ?, ?', from, EVENT_BYTES_MAX, (row) => {
+      const info = textOf(row, 'Info')
+      place.pass(row)
+      collector.add(textOf(row, 'Event_type'), info)
+      events += 1
+      scan.bytes += info.length + BYTES_AN_EVENT
+    })
+    if (collector.complete) return null
+    if (events < limits.events) {
+      const whole = place.end >= file.bytes
+      collector.endFile(whole)
+      return whole ? null : `${file.name} was read up to ${place.end} of its ${file.bytes} bytes`
     }
-    if (collector.complete) return true
-    if (isLate()) return false
-    position = next
+    const used = spent(scan)
+    if (used === null) continue
+    collector.endFile(false)
+    return `${file.name} was read up to ${place.position} of its ${file.bytes} bytes, then ${used} were used up`
   }
 }
 
-function endOf(rows: readonly Row[]): number {
-  const last = rows.at(-1)
-  return last === undefined ? 0 : numberOf(last, 'End_log_pos')
+/**
+ * Where in a file the reader is: the last event with a position of its own, and how many rows from there on have passed.
+ *
+ * MariaDB 11.8 says 0 for the end of all events of a transaction but its first and its last. What MySQL unpacks from a compressed
+ * transaction it shows, event by event, at the position after it, as both the beginning and the end.
+ */
+class Place {
+  position = 4
+  passed = 0
+  /** The end of the last event that tells it. */
+  end = 0
+
+  pass(row: Row): void {
+    const position = numberOf(row, 'Pos')
+    const end = numberOf(row, 'End_log_pos')
+    if (end === position) this.passed += 1
+    else {
+      this.position = position
+      this.passed = 1
+    }
+    this.end = Math.max(this.end, end)
+  }
 }

@@ -5,11 +5,11 @@
  * answer, fresh probes go out on their own, and the look returns with what there is.
  */
 import type { ActResult, BeatStep, QueueCloseStep, ServerLookRequest, ServerStep } from '../../core/step.ts'
-import type { ServerView } from '../../core/world.ts'
+import type { Answer, ServerView } from '../../core/world.ts'
 import type { ServerLink } from '../server.ts'
 import { Arrivals } from './arrivals.ts'
 import { Beats } from './beats.ts'
-import { type Found, tablesOf } from './binlog.ts'
+import { tablesOf } from './binlog.ts'
 import { textOf } from './columns.ts'
 import { profileOf, type ServerProfile } from './control.ts'
 import { settledWithin, withinDeadline } from './deadline.ts'
@@ -70,10 +70,18 @@ interface Standing {
   stale: boolean
 }
 
+/** What became of a search in the binary log: `transactions` is null where it failed. */
+type Searched = Pick<Answer, 'transactions' | 'absent' | 'unread'>
+
 interface Scan {
   readonly gtidSet: string
-  readonly found: Promise<Found>
+  /** Never rejects. */
+  readonly searched: Promise<Searched>
+  /** A look has told what came of it. */
+  told: boolean
 }
+
+const notSearched: Searched = { transactions: null, absent: '', unread: '' }
 
 /** A look that may not wait still gives a healthy server this long before a probe doubts it. */
 const doubtAfterMs = 100
@@ -137,11 +145,10 @@ class MysqlLink implements ServerLink {
     const endsAtMs = this.#options.monotonicNow() + request.waitMs
     this.#dropBefore(factsFromMs)
     const facts = this.#closed ? null : await this.#ask(request, endsAtMs)
-    const found = facts === null ? null : await this.#transactions(request.transactions, endsAtMs)
-    const inspected = { transactions: found?.transactions ?? null, absent: found?.absent ?? '' }
+    const searched = facts === null ? notSearched : await this.#search(request.transactions, endsAtMs)
     return {
       probes: this.#prober.takeEnded(),
-      answer: facts === null ? null : { ...this.#answerOf(facts), ...inspected },
+      answer: facts === null ? null : { ...this.#answerOf(facts), ...searched },
       guard: this.#guard.state,
       beat: this.#beats.last,
     }
@@ -391,31 +398,32 @@ class MysqlLink implements ServerLink {
     return { ...answer, channel: { ...answer.channel, receiver: 'off' } }
   }
 
-  async #transactions(gtidSet: string | null, endsAtMs: number): Promise<Found | null> {
-    if (gtidSet === null) return null
-    if (gtidSet === '') return { transactions: [], absent: '' }
-    if (this.#scan?.gtidSet !== gtidSet) this.#scan = { gtidSet, found: this.#scanFor(gtidSet) }
-    const { found } = this.#scan
-    if (!(await this.#within(found, endsAtMs))) return null
-    return found.catch(() => {
-      this.#scan = null
-      return null
-    })
+  /** One search at a time: while one is under way, another set waits until that one's result has been told. */
+  async #search(gtidSet: string | null, endsAtMs: number): Promise<Searched> {
+    if (gtidSet === null) return notSearched
+    if (gtidSet === '') return { transactions: [], absent: '', unread: '' }
+    if (this.#scan === null || (this.#scan.told && this.#scan.gtidSet !== gtidSet))
+      this.#scan = { gtidSet, searched: this.#searchFor(gtidSet), told: false }
+    const scan = this.#scan
+    if (!(await this.#within(scan.searched, endsAtMs))) return notSearched
+    scan.told = true
+    const searched = await scan.searched
+    // A failure is told once, and the next look asks anew.
+    if (searched.transactions === null) this.#scan = null
+    return searched
   }
 
-  async #scanFor(gtidSet: string): Promise<Found> {
-    const aid = await this.#sessions.open('aid')
-    this.#sessions.markHarmless(aid)
-    const late = () => aid.destroy()
+  async #searchFor(gtidSet: string): Promise<Searched> {
     try {
-      return await withinDeadline(
-        tablesOf(aid, gtidSet, this.#options.monotonicNow),
-        scanTimeoutMs,
-        'the search',
-        late,
-      )
-    } finally {
-      aid.quit(doubtAfterMs)
+      const aid = await this.#sessions.open('aid')
+      this.#sessions.markHarmless(aid)
+      const late = () => aid.destroy()
+      const search = tablesOf(aid, gtidSet, this.#options.monotonicNow)
+      return await withinDeadline(search, scanTimeoutMs, 'the search', late).finally(() => {
+        aid.quit(doubtAfterMs)
+      })
+    } catch (error) {
+      return { transactions: null, absent: '', unread: failureOf(error).message || 'no reason was told' }
     }
   }
 

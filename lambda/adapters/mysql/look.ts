@@ -38,7 +38,7 @@ export interface Reading {
 
 /** A look's facts, and the name of the replication channel they are about. */
 export interface Facts {
-  readonly answer: Omit<Answer, 'transactions' | 'absent'>
+  readonly answer: Omit<Answer, 'transactions' | 'absent' | 'unread'>
   readonly channelName: string
   /** Every session of Hotspare's account, our own included. */
   readonly accountSessions: ReadonlySet<number>

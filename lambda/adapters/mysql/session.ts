@@ -63,6 +63,9 @@ export interface SessionOptions {
   readonly connectTimeoutMs: number
 }
 
+/** How often the size of what has come of one row is looked at. */
+const ROW_GUARD_MS = 10
+
 export class Session {
   readonly token: string
   readonly role: Role
@@ -146,6 +149,42 @@ export class Session {
         resolve(replies)
       }
       gather(this.#connection.query(texts.join(';\n')), end)
+    })
+  }
+
+  /**
+   * Runs one statement and hands over its rows one by one, keeping none. A row of much more than `rowBytesMax` ends the connection before
+   * it is all here.
+   */
+  each(
+    sql: string,
+    values: readonly unknown[],
+    rowBytesMax: number,
+    onRow: (row: Row) => void,
+  ): Promise<void> {
+    if (this.#closed) return Promise.reject(this.#lastError ?? connectionLost())
+    return new Promise<void>((resolve, reject) => {
+      let before = this.#socket.bytesRead
+      const tooLarge = new Error(`one row of the answer has more than ${rowBytesMax / 1_000_000} MB`)
+      const guard = setInterval(() => {
+        if (this.#socket.bytesRead - before > rowBytesMax) this.#end(tooLarge, false)
+      }, ROW_GUARD_MS)
+      const end = (settle: () => void) => {
+        clearInterval(guard)
+        settle()
+      }
+      this.onClosed(() => end(() => reject(this.#lastError ?? connectionLost())))
+      const query = this.#connection.query(sql, [...values])
+      query.on('result', (row) => {
+        before = this.#socket.bytesRead
+        try {
+          onRow(row as Row)
+        } catch (error) {
+          this.#end(error, false)
+        }
+      })
+      query.on('error', (error) => end(() => reject(error)))
+      query.on('end', () => end(resolve))
     })
   }
 

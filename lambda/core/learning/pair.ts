@@ -1,6 +1,7 @@
 /** What both servers together show: what the spare has received and applied, the commit rate, the comparison. */
 import { compareSpare } from '../compare.ts'
-import { contains, subtract, union } from '../gtid-set.ts'
+import { contains, intersect, subtract } from '../gtid-set.ts'
+import { inspectionOf } from '../inspection.ts'
 import type { Ledger } from '../ledger.ts'
 import type { Comparison, Known, Memory } from '../memory.ts'
 import { held } from '../spare.ts'
@@ -19,6 +20,7 @@ export function learnPair(
   learned: Memory,
   ledger: Ledger,
   world: World,
+  now: number,
 ): Pick<
   Memory,
   | 'coveredAtMs'
@@ -57,7 +59,13 @@ export function learnPair(
     acknowledgedAtMs: acknowledgedAtMs(before, world, ledger.writer, spare),
     ...applied,
     commitsPerSecond,
-    comparison: compare(before.comparison, learned.absent, spareName, spare, named),
+    comparison: compare(
+      before.comparison,
+      inspectionOf(learned.inspections, spareName).absent,
+      spareName,
+      { spare, named },
+      now,
+    ),
   }
 }
 
@@ -138,22 +146,23 @@ function compare(
   before: Comparison | null,
   absent: string,
   server: string,
-  spare: Parameters<typeof compareSpare>[0],
-  named: Parameters<typeof compareSpare>[1],
+  answers: { spare: Answer; named: Answer },
+  now: number,
 ): Comparison {
-  const compared = compareSpare(spare, named)
+  const compared = compareSpare(answers.spare, answers.named)
   const found = { ...compared, alone: subtract(compared.alone, absent) }
-  const same = before?.server === server && before.alone === found.alone && before.lacks === found.lacks
-  return { server, ...found, looks: same ? before.looks + 1 : 1 }
+  const same =
+    before?.server === server && agree(before.alone, found.alone) && agree(before.lacks, found.lacks)
+  const since = before?.server === server ? before.aloneSinceMs : null
+  return {
+    server,
+    ...found,
+    looks: same ? before.looks + 1 : 1,
+    aloneSinceMs: found.alone === '' ? null : (since ?? now),
+  }
 }
 
-export function learnTransactions(before: Memory['inspected'], world: World): Memory['inspected'] {
-  const found = Object.values(world.servers).flatMap((view) => view.answer?.transactions ?? [])
-  if (found.length === 0) return before
-  return { ...before, ...Object.fromEntries(found.map(({ gtid, tables }) => [gtid, tables])) }
-}
-
-export function learnAbsent(before: string, world: World): string {
-  const found = Object.values(world.servers).map((view) => view.answer?.absent ?? '')
-  return found.every((set) => set === '') ? before : found.reduce(union, before)
+/** Both empty, or with something in common. */
+function agree(before: string, now: string): boolean {
+  return before === now || intersect(before, now) !== ''
 }

@@ -7,6 +7,7 @@ import {
   divergence,
   errantOnSpare,
   lackedBySpare,
+  notLookedUp,
   toInspect,
   unreadableForMs,
 } from '../assessment.ts'
@@ -158,7 +159,7 @@ const releasingRows: readonly Row[] = [
     severity: 'warning',
     refuses: true,
     when: (a) => compared(a) && (errantOnSpare(a) !== '' || lackedBySpare(a) !== ''),
-    because: (a) => `${divergence(a)}: it stays held.`,
+    because: (a) => [`${divergence(a)}: it stays held.`, notLookedUp(a)].join(' ').trim(),
     advice: (a) =>
       `Extract what only ${a.spare.name} has, make it anew from a copy of ${a.named.name} (docs/setup.md), then ask again.`,
   },

@@ -3,11 +3,14 @@ import {
   type Assessment,
   acts,
   applied,
+  comparisonUnsettled,
   divergence,
   duration,
   errantOnSpare,
+  inspection,
   isClosed,
   lackedBySpare,
+  notLookedUp,
   onHold,
   type Side,
   spareClean,
@@ -28,6 +31,15 @@ import { spareBlocked } from './blocked.ts'
 import { confirming } from './confirming.ts'
 import { rightsMissing } from './rights.ts'
 import { spareBehind } from './spare-behind.ts'
+
+/** A look-up that failed is not asked for again in a frenzy. */
+export const comparingAgainMs = (a: Assessment) => (inspection(a).failures > 0 ? 1000 : 50)
+
+/** Why the last look-up failed, as a sentence with a blank before it. */
+function failedLookUp(a: Assessment): string {
+  const { failures, unread } = inspection(a)
+  return failures === 0 ? '' : ` The last time that failed: ${unread}.`
+}
 
 const namedReceives = (a: Assessment) =>
   a.named.answer?.channel != null && a.named.answer.channel.receiver !== 'off'
@@ -103,19 +115,22 @@ export const spareStates: readonly Row[] = [
   {
     code: 'comparing',
     severity: 'info',
-    when: (a) =>
-      (errantOnSpare(a) !== '' && toInspect(a) !== '') ||
-      ((a.memory.comparison?.alone ?? '') !== '' && (a.memory.comparison?.looks ?? 0) < 2),
+    when: (a) => (errantOnSpare(a) !== '' && toInspect(a) !== '') || comparisonUnsettled(a),
     because: (a) =>
-      `${a.spare.name} has transactions that ${a.named.name} lacks: what they touched is looked up.`,
-    afterMs: 50,
+      `${a.spare.name} has transactions that ${a.named.name} lacks: what they touched is looked up.${failedLookUp(a)}`,
+    afterMs: comparingAgainMs,
   },
   {
     code: 'spare-diverged',
     severity: 'critical',
     when: (a) => errantOnSpare(a) !== '' || lackedBySpare(a) !== '',
     because: (a) =>
-      `${divergence(a)}: ${acts(a) ? 'it is held' : 'it would be held, and in observe mode is not'}.`,
+      [
+        `${divergence(a)}: ${acts(a) ? 'it is held' : 'it would be held, and in observe mode is not'}.`,
+        notLookedUp(a),
+      ]
+        .join(' ')
+        .trim(),
     step: (a) =>
       acts(a) && a.ledger !== null
         ? steps.swap(a, 'hold', { holds: [...a.ledger.holds, a.spare.name] })
