@@ -32,8 +32,6 @@ interface Words {
   /** How another invocation's session is listed. */
   whoIs(who: string): string
   readonly administratorsWrite: boolean
-  /** Its binary log says which numbers nobody has. */
-  readonly knowsAbsent: boolean
   /** What is said of stopping an applier that holds half a transaction. */
   readonly stopOfHalf: RegExp
 }
@@ -46,7 +44,6 @@ const DIFFERENCES: Readonly<Record<Family, Words>> = {
     semiSyncAtFirst: null,
     whoIs: (who) => who,
     administratorsWrite: false,
-    knowsAbsent: false,
     stopOfHalf: /killed/,
   },
   mariadb: {
@@ -57,7 +54,6 @@ const DIFFERENCES: Readonly<Record<Family, Words>> = {
     // It lists no attributes of sessions.
     whoIs: () => '',
     administratorsWrite: true,
-    knowsAbsent: true,
     // It drops half a transaction by itself.
     stopOfHalf: /^$/,
   },
@@ -817,9 +813,56 @@ export function linkSuite(family: Family): void {
       { gtid: words.gtid(uuid, last + 3), tables: ['statement on shop.other'] },
       { gtid: words.gtid(uuid, last + 4), tables: ['statement on shop.other'] },
       { gtid: words.gtid(uuid, last + 5), tables: ['statement on hotspare.takeover'] },
-      ...(words.knowsAbsent ? [] : [{ gtid: words.gtid(uuid, last + 1000), tables: [] }]),
+      { gtid: words.gtid(uuid, last + 1000), tables: [] },
     ])
-    expect(view.answer?.absent).toBe(words.knowsAbsent ? `${origin}:${last + 1000}` : '')
+    // That nobody has it is not proven by its not being there.
+    expect(view.answer).toMatchObject({
+      absent: '',
+      unread: expect.stringMatching(/binary logs do not have all/),
+    })
+  })
+
+  test('X58: transactions are found wherever in a long log they stand, and whole', async () => {
+    const { uuid, executed } = await answerOf(linkTo(pair.alice))
+    const last = lastOfOrigin(executed, uuid)
+    const many = 400
+    await pair.alice.query('CREATE TABLE shop.second (id INT PRIMARY KEY)')
+    await pair.alice.session(async (root) => {
+      for (let each = 0; each < many; each++) {
+        await root.query('BEGIN')
+        await root.query('INSERT INTO shop.orders (token) VALUES (UUID())')
+        await root.query('INSERT INTO shop.second VALUES (?)', [each])
+        await root.query('COMMIT')
+      }
+    })
+    const link = linkTo(pair.alice)
+    await answerOf(link)
+    const wanted = `${words.origin(uuid)}:${last + 2}-${last + 1 + many}`
+    const { answer } = await look(link, { waitMs: 5000, transactions: wanted })
+    const tables = ['shop.orders', 'shop.second']
+    expect(answer?.transactions).toEqual(
+      Array.from({ length: many }, (_, each) => ({ gtid: words.gtid(uuid, last + 2 + each), tables })),
+    )
+    expect(answer).toMatchObject({ absent: '', unread: '' })
+    await pair.alice.query('DROP TABLE shop.second')
+  })
+
+  test('X58: a search that fails says why, in the words of the server', async () => {
+    const link = linkTo(pair.alice)
+    const { uuid } = await answerOf(link)
+    const right = `${WORDS[family].readsLogs} ON *.*`
+    const change = (sql: string) =>
+      pair.alice.session(async (root) => {
+        await root.query('SET SESSION sql_log_bin = 0')
+        await root.query(sql)
+      })
+    await change(`REVOKE ${right} FROM ${accountInSql(pair.hotspare)}`)
+    try {
+      const { answer } = await look(link, { waitMs: 3000, transactions: `${words.origin(uuid)}:1` })
+      expect(answer).toMatchObject({ transactions: null, unread: expect.stringMatching(/Access denied/) })
+    } finally {
+      await change(`GRANT ${right} TO ${accountInSql(pair.hotspare)}`)
+    }
   })
 
   // What only MySQL has words for: its list of locks, and half a close.

@@ -171,6 +171,8 @@ interface Words {
   readonly rightToStop: string
   readonly showBinlogStatus: string
   readonly delayApplier: string
+  /** The right to read the binary log. */
+  readonly readsLogs: string
   /** Options of a server that boots open, as it should not. */
   readonly openAtBoot: Readonly<Record<string, string>>
   /** Options that load semi-synchronous replication. */
@@ -183,6 +185,7 @@ export const OPEN = 'SET GLOBAL read_only = 0'
 
 export const WORDS: Readonly<Record<Family, Words>> = {
   mysql: {
+    readsLogs: 'REPLICATION SLAVE',
     closeByHand: 'SET GLOBAL super_read_only = ON',
     extracts: /mysqlbinlog --include-gtids=/,
     strayOrder: /[0-9a-f-]{36}:\d+ {2}shop\.orders/,
@@ -208,6 +211,7 @@ export const WORDS: Readonly<Record<Family, Words>> = {
     ],
   },
   mariadb: {
+    readsLogs: 'BINLOG MONITOR',
     closeByHand: 'SET GLOBAL read_only = ON',
     extracts: /mariadb-binlog --start-position=0-\d-\d+ --stop-position=/,
     strayOrder: /0-1-\d+ {2}shop\.orders/,
