@@ -8,7 +8,7 @@
 import { join, relative } from 'node:path'
 import { startVitest, type Vitest } from 'vitest/node'
 import { temporaryFolder } from '../lab/cleanup.ts'
-import { flavours } from '../lab/database/family.ts'
+import { FAMILIES, type Family, flavours } from '../lab/database/family.ts'
 import { findServer } from '../lab/database/server-binary.ts'
 import { buildBundle } from '../lambda/bundle.ts'
 import { checks } from './check.ts'
@@ -16,11 +16,19 @@ import { endChildren } from './child-processes.ts'
 import { TestTally } from './test-tally.ts'
 
 const projectDir = join(import.meta.dirname, '..')
-/** Projects of vitest.config.ts. */
-const suites = {
+interface Suite {
+  readonly limitMs: number
+  /** Of vitest.config.ts. */
+  readonly projects: string[]
+  readonly withChecks: boolean
+  /** A release line of MariaDB that some of its files need besides the usual one. */
+  readonly mariadbToo?: string
+}
+
+const suites: Readonly<Record<string, Suite>> = {
   quick: { limitMs: 12 * 60_000, projects: ['plain', 'servers'], withChecks: true },
-  long: { limitMs: 30 * 60_000, projects: ['long'], withChecks: false },
-  scenarios: { limitMs: 40 * 60_000, projects: ['scenarios'], withChecks: false },
+  long: { limitMs: 30 * 60_000, projects: ['long'], withChecks: false, mariadbToo: '11.8' },
+  scenarios: { limitMs: 40 * 60_000, projects: ['scenarios'], withChecks: false, mariadbToo: '11.8' },
   deploy: { limitMs: 15 * 60_000, projects: ['deploy'], withChecks: false },
 }
 
@@ -28,9 +36,9 @@ const print = (text: string) => void process.stdout.write(text)
 let runner: Vitest | undefined
 const tally = new TestTally(projectDir, print)
 
-async function run(suite: (typeof suites)[keyof typeof suites]): Promise<void> {
+async function run(suite: Suite): Promise<void> {
   if (suite.withChecks) await runChecks()
-  await prepare()
+  await prepare(suite)
   await startVitest([], {
     root: projectDir,
     watch: false,
@@ -59,13 +67,22 @@ async function runChecks(): Promise<void> {
 }
 
 /** Once, here, where progress shows; test files that run beside each other then only find it. */
-async function prepare(): Promise<void> {
+async function prepare({ mariadbToo }: Suite): Promise<void> {
   const bundle = await buildBundle({ projectDir })
   print(`${relative(projectDir, bundle.file)}: ${bundle.bytes} bytes, sha256 ${bundle.sha256}\n`)
-  for (const { family, title } of Object.values(flavours)) {
-    const server = await findServer(family, { onProgress: (text) => print(`${text}\n`) })
-    print(`${title} ${server.version}, from ${relative(projectDir, server.source) || server.source}\n`)
-  }
+  for (const family of FAMILIES) await prepareServer(family)
+  if (mariadbToo === undefined) return
+  const usual = process.env.HOTSPARE_MARIADB
+  process.env.HOTSPARE_MARIADB = mariadbToo
+  await prepareServer('mariadb')
+  if (usual === undefined) delete process.env.HOTSPARE_MARIADB
+  else process.env.HOTSPARE_MARIADB = usual
+}
+
+async function prepareServer(family: Family): Promise<void> {
+  const server = await findServer(family, { onProgress: (text) => print(`${text}\n`) })
+  const source = relative(projectDir, server.source) || server.source
+  print(`${flavours[family].title} ${server.version}, from ${source}\n`)
 }
 
 /** Prints the last line and gives the exit code. */
@@ -83,12 +100,11 @@ async function endTests(): Promise<void> {
 }
 
 async function main(): Promise<number> {
-  const name = process.argv[2] ?? ''
-  if (!Object.hasOwn(suites, name)) {
+  const suite = suites[process.argv[2] ?? '']
+  if (suite === undefined) {
     process.stderr.write('Usage: node tools/run.mjs tools/test.ts quick|long|scenarios|deploy\n')
     return 2
   }
-  const suite = suites[name as keyof typeof suites]
   const limit = setTimeout(() => {
     tally.fail('the suite', `It did not end within ${suite.limitMs / 60_000} minutes.`)
     void endTests().finally(() => process.exit(conclude()))

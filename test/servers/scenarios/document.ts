@@ -10,7 +10,7 @@ import { ELSEWHERE, SUITES } from './table.ts'
 
 const head = `# Every way to die
 
-What goes wrong, and what Hotspare then does. Each row is played on real servers of each family by \`npm run test:scenarios\`
+What goes wrong, and what Hotspare then does. Each row is played on MySQL 9.7 and MariaDB 10.11 by \`npm run test:scenarios\`
 ([test/servers/scenarios](../test/servers/scenarios/table.ts)), and is red if the function's log or the number of failovers says
 otherwise. The codes lead to the [runbook](operations.md). T and a number is a known trap that users of earlier tools have
 fallen into, M and a number one of the [musts](architecture.md#the-musts), X and a number a fault that was found in Hotspare and mended.
@@ -18,9 +18,13 @@ fallen into, M and a number one of the [musts](architecture.md#the-musts), X and
 
 export function scenariosDocument(): string {
   const suites = Object.values(SUITES).filter(({ rows }) => rows.length > 0)
-  const tables = suites.map(({ heading, rows }) => {
+  const tables = suites.map(({ heading, rows, mariadbToo }) => {
     const lines = ['| | what goes wrong | what Hotspare does | MySQL | MariaDB |', '|---|---|---|---|---|']
-    return [`## ${heading}`, '', ...lines, ...rows.map(line), ''].join('\n')
+    const too =
+      mariadbToo === undefined
+        ? []
+        : [`Its rows are played on MariaDB ${mariadbToo.join(' and ')} as well.`, '']
+    return [`## ${heading}`, '', ...too, ...lines, ...rows.map(line), ''].join('\n')
   })
   return [head, ...tables, ...elsewhere()].join('\n')
 }
