@@ -7,9 +7,9 @@ import type { Family } from '../../lab/database/family.ts'
 import { eventually, ledgerOf, looks, onStage, situation, startWatch } from './on-stage.ts'
 
 /** More than 2,000 events, so that pages of any size end within transactions. */
-const STRANDED_ROWS = 700
+const TAIL_ROWS = 700
 
-export function strandedRows(family: Family): void {
+export function returnedWriter(family: Family): void {
   it(`X58, M5: what a returned writer alone has is listed in full, ${family}`, {
     timeout: 120_000,
   }, async () => {
@@ -23,7 +23,7 @@ export function strandedRows(family: Family): void {
       await alice.start()
       await alice.open()
       await alice.session(async (application) => {
-        for (let row = 0; row < STRANDED_ROWS; row++)
+        for (let row = 0; row < TAIL_ROWS; row++)
           await application.query('INSERT INTO shop.orders (token) VALUES (UUID())')
       })
       links?.functionToAlice.heal()
@@ -33,9 +33,9 @@ export function strandedRows(family: Family): void {
         (each) => each.attributes.event === 'server-held',
         10_000,
       )
-      expect(message).toContain(`alice has ${STRANDED_ROWS} transactions that bob lacks`)
+      expect(message).toContain(`alice has ${TAIL_ROWS} transactions that bob lacks`)
       expect(message.match(/ {2}shop\.orders$/gm)).toHaveLength(20)
-      expect(message).toContain(`and ${STRANDED_ROWS - 20} more.`)
+      expect(message).toContain(`and ${TAIL_ROWS - 20} more.`)
       expect(message).not.toContain('unknown')
       expect(looks(watch).map((look) => look.situation)).not.toContain('spare-stopped')
       expect(stage.aws.sns.messages.map(({ attributes }) => attributes.event)).not.toContain(

@@ -1,5 +1,5 @@
 /** What a returned writer alone has, on MariaDB 11.8. */
 import './mariadb-11.8.ts'
-import { strandedRows } from './stranded-rows.ts'
+import { returnedWriter } from './returned-writer.ts'
 
-strandedRows('mariadb')
+returnedWriter('mariadb')
