@@ -6,6 +6,7 @@ import {
   type Assessment,
   confirmedDead,
   errantOnSpare,
+  evidenceOf,
   isOpen,
   lackedBySpare,
   onHold,
@@ -15,6 +16,7 @@ import {
   unfit,
 } from './assessment.ts'
 import { requestsIn } from './by-hand.ts'
+import { coveredUntilMs, freshness } from './freshness.ts'
 import { rewound } from './rewound.ts'
 import type { Situation } from './situation.ts'
 import { span } from './span.ts'
@@ -125,17 +127,25 @@ export function atRisk(a: Assessment, lagMs: number | null): Verdict {
   return ifWriterDied(a, lagMs)
 }
 
-/** It does not answer. Whatever it had committed before a heartbeat that the spare has applied came with that heartbeat. */
-function ifWriterIsLost({ named, spare }: Assessment): Verdict {
+/** It does not answer. What the spare has received of it is not lost, applied or not. */
+function ifWriterIsLost(a: Assessment): Verdict {
+  const { named, spare } = a
   const { answer } = spare
-  if (answer === null || typeof answer.heartbeat === 'string')
+  const evidence = answer === null ? null : evidenceOf(a, answer)
+  const untilMs = evidence === null ? null : coveredUntilMs(evidence)
+  if (answer === null || evidence === null || untilMs === null)
     return verdict('possibly', `Nothing proves how much of ${named.name} is on ${spare.name}.`)
-  const { writtenClockMs } = answer.heartbeat
-  const at = new Date(writtenClockMs).toISOString()
-  const age = span(answer.clockMs - writtenClockMs)
+  const fresh = freshness(evidence)
+  if (fresh.kind === 'fresh' && fresh.by === 'claim')
+    return verdict(
+      'possibly',
+      `${spare.name} had received all but the last ${span(a.policy.detection.freshnessMs)} of ${named.name} at most when that fell silent, as who held the claim before saw.`,
+    )
+  const agoMs = answer.readAtMs - untilMs
+  const at = new Date(Math.round(answer.clockMs - agoMs)).toISOString()
   return verdict(
     'possibly',
-    `${spare.name} has everything that ${named.name} committed until ${at} (${age} ago). If ${named.name} is lost, so is what it committed later.`,
+    `${spare.name} has received everything that ${named.name} committed until ${at} (${span(agoMs)} ago). If ${named.name} is lost, so is what it committed later.`,
   )
 }
 

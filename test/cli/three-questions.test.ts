@@ -151,6 +151,16 @@ describe('the writer does not answer', () => {
     expect(seen.whatToDo.because).toMatch(/a watch that sees this does it/)
   })
 
+  test('X4: what was received and is not applied yet is not told as lost', () => {
+    const story = watched()
+    change(story, (state) => Object.assign(state.servers.bob, { slow: true }))
+    for (let second = 0; second < 20; second++) story.commit('alice').turn('w1', 1000)
+    const seen = seenBy(story.turn('w1', 0).and({ do: 'crash', server: 'alice' }).until('writer-dead'))
+    expect(seen.atRisk.because).toMatch(
+      /bob has received everything that alice committed until .* \(\d{1,3} ms ago\)/,
+    )
+  })
+
   test('mode alert: the request to send is there, with its one reason', () => {
     const failover = { ...POLICY.failover, mode: 'alert' as const }
     const seen = seenBy(
