@@ -65,7 +65,8 @@ export function learn(before: Memory, observed: World, now: number): Memory {
 }
 
 /**
- * A spare that has all of an open writer lacks nothing that anybody needs, whatever it held before: it may have been made anew from it (X6).
+ * A spare that has all of an open writer lacks nothing that anybody needs, whatever it held before: it may have been made anew
+ * from it (X6).
  */
 function wholeAgain(
   before: Memory,

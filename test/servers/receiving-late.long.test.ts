@@ -1,6 +1,6 @@
 /**
- * A spare that receives everything late, and a writer that dies under a watch which has just begun: nothing that was acknowledged may be given
- * up by itself because the watch is young (X59).
+ * A spare that receives everything late, and a writer that dies under a watch which has just begun: no row that was acknowledged is
+ * given up because the watch is young (X59).
  */
 import { describe, expect, it } from 'vitest'
 import { eventually, isOpen, ledgerOf, looks, onStage, situation, startWatch } from './on-stage.ts'

@@ -21,13 +21,14 @@ function misled(change: (memory: Memory, world: World) => [Memory, World]): Deci
   return (memory, world, now) => decide(...change(memory, world), now)
 }
 
+const takenForReceived: Decide = (memory, world, now, tables) =>
+  decide({ ...memory, coveredAtMs: now }, world, now, tables)
+
 /** Walks on until a must is broken, at most this long. */
-function walks(deciding: Decide, prepare: (story: Story) => void = () => {}): Wandered {
-  const beginning = () => {
-    const story = new Story({ tolerant: true })
-    prepare(story)
-    return settledIn(story, ['w1', 'w2'])
-  }
+function walks(
+  deciding: Decide,
+  beginning = () => settledIn(new Story({ tolerant: true }), ['w1', 'w2']),
+): Wandered {
   const seeds = Array.from({ length: 5000 }, (_, index) => index + 1)
   const limits = {
     faults: 3,
@@ -103,6 +104,11 @@ describe('found by random walks', { timeout: 60_000 }, () => {
       world,
     ])
     expect(complaintOf(walks(without))).toMatch(/R10/)
+  })
+
+  test('X59: what was not seen to be received is taken for received', () => {
+    const late = beginning('a spare that receives late, and watches that have just begun')
+    expect(complaintOf(walks(takenForReceived, late))).toMatch(/M2 T1/)
   })
 })
 
@@ -293,7 +299,7 @@ describe('of freshness, found by a story', () => {
         commits(story, 40)
         goesOn(story.and({ do: 'crash', server: 'alice' }))
       },
-      (memory, world, now, tables) => decide({ ...memory, coveredAtMs: now }, world, now, tables),
+      takenForReceived,
     )
   })
 
