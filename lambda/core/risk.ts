@@ -3,6 +3,7 @@ import { coveredUntilMs, type Evidence, freshness } from './freshness.ts'
 import { count, subtract } from './gtid-set.ts'
 import type { Memory } from './memory.ts'
 import { held } from './spare.ts'
+import { IN_FLIGHT_MS } from './witness.ts'
 import type { SemiSync } from './world.ts'
 
 export interface Risk {
@@ -36,19 +37,22 @@ export function assessRisk(e: Evidence): Risk {
       lossless: false,
     }
   const movedAtMs = e.spareMemory.channelMovedAtMs
+  // Where we alone were cut off first, it went on for as long as the spare heard from it.
+  const heardLater = movedAtMs !== null && movedAtMs > failingSinceMs + IN_FLIGHT_MS
+  const livedUntilMs = heardLater ? movedAtMs : failingSinceMs
   const has = held(spare)
   const missing = subtract(known.executed, has)
   const missingCount = count(missing)
-  const sinceReadMs = Math.max(0, failingSinceMs - known.readAtMs)
+  const sinceReadMs = Math.max(0, livedUntilMs - known.readAtMs)
   const madeAtMost = Math.ceil((memory.commitsPerSecond * RATE_ALLOWANCE * sinceReadMs) / 1000)
   const arrived = Math.max(0, count(has) - known.count + missingCount)
   return {
     missing,
     missingCount,
-    windowMs: Math.round(missingCount > 0 ? Math.max(0, failingSinceMs - coveredAtMs) : sinceReadMs),
+    windowMs: Math.round(missingCount > 0 ? Math.max(0, livedUntilMs - coveredAtMs) : sinceReadMs),
     transactionsAtMost: missingCount + Math.max(0, madeAtMost - arrived),
     quietMs: movedAtMs === null ? null : Math.max(0, Math.round(failingSinceMs - movedAtMs)),
-    lossless: lossless(memory, known.semiSync, failingSinceMs + policy.detection.probeTimeoutMs),
+    lossless: lossless(memory, known.semiSync, livedUntilMs + policy.detection.probeTimeoutMs),
   }
 }
 

@@ -39,7 +39,7 @@ const SILENT_PERIODS = 3
 const SILENT_MARGIN_MS = 200
 const SLOW_PERIOD_MS = 5000
 /** What was on its way may still be read after the writer has died; this much later it can't be that any more. */
-const IN_FLIGHT_MS = 1000
+export const IN_FLIGHT_MS = 1000
 
 export function testimony(
   spare: Answer,

@@ -104,6 +104,20 @@ describe.each(['receives', 'applies'] as const)(
   },
 )
 
+test('X59: the watch alone was cut off long before the writer died: what is declared reaches until the spare heard last', () => {
+  const story = busy(new Story({ tolerant: true }).start('w1'), 'w1', 4)
+  set(story, 'bob', { receivesLateMs: 4000 })
+  busy(story, 'w1', 6).and({ do: 'cut', a: 'w1', b: 'alice' })
+  busy(story, 'w1', 20).and({ do: 'crash', server: 'alice' })
+  for (let turn = 0; turn < 60; turn++) story.turn('w1', 300)
+  expect(story.openServers).toEqual(['bob'])
+  const lost = lostBy(story)
+  expect(lost.length).toBeGreaterThan(0)
+  const { risk } = invocationOf(story.state, 'w1').memory
+  expect(risk?.windowMs).toBeGreaterThan(20_000)
+  expect(risk?.transactionsAtMost).toBeGreaterThanOrEqual(lost.length)
+})
+
 describe('X59: what is said while all is well', () => {
   test.each([
     ['receives', 110, /could not take over now: bob is 1 min behind; bob has not received/],
