@@ -14,6 +14,7 @@ import {
   startWatch,
   timesDone,
 } from './on-stage.ts'
+import { heartbeatsGoOn } from './scenarios/heartbeats.ts'
 import { endSessions } from './words.ts'
 
 async function nothingOpened(stage: Stage): Promise<void> {
@@ -124,6 +125,7 @@ export function refusals(family: Family): void {
       it('a death that nobody watched is not acted upon, until a person sends what the advice says', async () => {
         await onStage({ family, configuration: { detection: { freshnessMs: 2500 } } }, async (stage) => {
           const watch = await startWatch(stage)
+          await heartbeatsGoOn(stage)
           watch.kill()
           await stage.pair.alice.kill()
           const diedAtMs = performance.now()
