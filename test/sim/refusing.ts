@@ -136,6 +136,10 @@ export const BACKUP: Obstacle = {
   doing: 'backup lock',
 }
 
+const EVENT = { schema: 'shop', name: 'nightly', definer: 'root@localhost' }
+/** Events are read when a watch begins, and then once a minute. */
+const anotherWatch = (story: Story) => story.start('e1', WATCH_LASTS_MS)
+
 export const TALES: Readonly<Record<string, Tale>> = {
   'the writer dies': { happens: (story) => story.and({ do: 'crash', server: 'alice' }) },
   'the writer freezes, and the channel beats rarely': {
@@ -172,7 +176,14 @@ export const TALES: Readonly<Record<string, Tale>> = {
     },
   },
   'events run on the spare': {
-    happens: set('bob', { events: { scheduler: 'on', list: [] } }),
+    happens: together(set('bob', { events: { scheduler: 'on', list: [] } }), anotherWatch),
+  },
+  'an event is enabled on the spare, and not on the writer': {
+    happens: together(
+      set('alice', { events: { scheduler: 'on', list: [{ ...EVENT, state: 'replica-side' }] } }),
+      set('bob', { events: { scheduler: 'off', list: [{ ...EVENT, state: 'enabled' }] } }),
+      anotherWatch,
+    ),
   },
   'the spare is opened by hand': { happens: set('bob', { closed: false }) },
   'the takeover is not written down yet': { happens: noTakeover },
