@@ -1,8 +1,11 @@
 /** The ledger goes back to an earlier text of its history (R14), told on the simulated pair: nothing is done by it, and what mends it. */
 import { describe, expect, test } from 'vitest'
+import { assess } from '../../lambda/core/assessment.ts'
+import { decide } from '../../lambda/core/decide.ts'
 import { explain } from '../../lambda/core/explain.ts'
 import { formatLedger } from '../../lambda/core/ledger.ts'
 import type { Policy } from '../../lambda/core/policy.ts'
+import { rewound } from '../../lambda/core/rewound.ts'
 import type { ManualRequest } from '../../lambda/core/world.ts'
 import { firstLedger, POLICY } from './healthy.ts'
 import { ledgerOf } from './musts.ts'
@@ -203,4 +206,22 @@ test('X19: a watch whose own memory of the ledger is the old one reads it again,
   expect(story.codes).toContain('ledger-older')
   expect(story.codes).not.toContain('ledger-rewound')
   expect(story.state.messages).not.toContain('ledger-rewound')
+})
+
+test('X1, X19: a row that came with facts which were asked for before the ledger’s reading began, and arrived after it, confirms nothing', () => {
+  const story = failedOver().and({ do: 'kill', who: 'w0' }).and({ do: 'rewind', to: FIRST_TEXT }).start('w1')
+  const state = clone(story.state)
+  const { memory, offsetMs } = invocationOf(state, 'w1')
+  const now = state.now + offsetMs
+  const world = observe(state, 'w1')
+  const servers = Object.fromEntries(
+    Object.entries(world.servers).map(([name, view]) => [
+      name,
+      { ...view, answer: view.answer === null ? null : { ...view.answer, readAtMs: now - 100 } },
+    ]),
+  )
+  const directory = world.directory === null ? null : { ...world.directory, startedAtMs: now - 50 }
+  const torn = { ...world, servers, directory }
+  const first = decide(memory, torn, now)
+  expect(rewound(assess(first.memory, torn, now))).toMatchObject({ by: 'row', confirmed: false })
 })

@@ -78,7 +78,7 @@ export function learnServer(
     receiverOffSinceMs: receiverOffSinceMs(before, answer, last, now),
     unwritten: unwritten(before, view, last, now),
     channelMark: mark,
-    takeover: takeoverSeen(before, answer),
+    takeover: takeoverSeen(before, answer, now),
     standing: learnStanding(before.standing, answer, now),
     channelMovedAtMs: mark === memory.channelMark ? memory.channelMovedAtMs : movedAtMs(answer, before, now),
     held: everHeld(before, answer),
@@ -119,13 +119,20 @@ function unwritten(
   return before !== null && beat.sentAtMs < before.sinceMs ? before : null
 }
 
-/** Where the table can't be read, what was read before stands. */
-function takeoverSeen({ takeover: before }: ServerMemory, answer: Answer): ServerMemory['takeover'] {
+/**
+ * Where the table can't be read, what was read before stands. Seen when it was here, not when it was asked for: the row may be younger than
+ * a reading of the ledger that began in between.
+ */
+function takeoverSeen(
+  { takeover: before }: ServerMemory,
+  answer: Answer,
+  now: number,
+): ServerMemory['takeover'] {
   const { takeover } = answer
   if (takeover === null) return answer.heartbeat === 'no-table' ? before : null
   const { epoch, writer } = takeover
   const seen = before !== null && before.epoch === epoch && before.writer === writer
-  return { epoch, writer, seenAtMs: seen ? before.seenAtMs : answer.readAtMs }
+  return { epoch, writer, seenAtMs: seen ? before.seenAtMs : now }
 }
 
 /** One that we have just started and that is off again has stopped anew, however quickly. */
