@@ -124,7 +124,9 @@ async function wellUntilItDies(stage: Stage, die: Death): Promise<void> {
 const SESSIONS_MAX = 4
 
 const sequenceOf = async (server: Server): Promise<number> => {
-  const [row] = await server.query<{ sequence: number }>('SELECT sequence FROM hotspare.heartbeat')
+  const [row] = await server.query<{ sequence: number }>(
+    'SELECT MAX(sequence) AS sequence FROM hotspare.heartbeat',
+  )
   return Number(row?.sequence ?? 0)
 }
 
