@@ -110,7 +110,6 @@ const SUBJECTS: Readonly<Record<string, (a: Assessment) => string>> = {
   'failover-abandoned': (a) => `${a.named.name} came back, no failover`,
   'failover-blocked': (a) => `${loud(a)}others hold locks on ${a.spare.name}`,
   'blockers-ended': (a) => `sessions that blocked ${a.spare.name} are ended, the failover goes on`,
-  'claim-standing-long': (a) => `${loud(a)}what ${a.named.name} is to be replaced by is held up`,
   'switchover-undone': (a) => `${a.named.name} stays the writer, the switchover was undone`,
   'old-writer-returned': (a) => `${a.spare.name} is back, closed, nothing lost`,
 }

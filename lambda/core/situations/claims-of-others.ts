@@ -95,7 +95,6 @@ export const claimsOfOthers: readonly Row[] = [
         : '',
     afterMs: 1000,
     readsDirectory: true,
-    tell: (a) => tell(a, 'claim-standing-long', 'critical'),
   },
   {
     code: 'switchover-in-progress',
