@@ -13,7 +13,7 @@ import { withoutAccount, withoutGtids } from './errors.ts'
 import { eventsOf, eventsQueries } from './events.ts'
 import { blockersQuery, obstaclesOf, obstaclesQuery } from './obstacles.ts'
 import { ourAccount } from './our-account.ts'
-import { rightsOn } from './rights.ts'
+import { rightsOf, rightsQueries } from './rights.ts'
 import type { Row, Session, Statement } from './session.ts'
 import { newestHeartbeat } from './statements.ts'
 
@@ -70,6 +70,7 @@ export async function readFacts(reading: Reading): Promise<Facts> {
     ...(reading.events ? eventsQueries.map(optional) : []),
     ...(obstaclesFromMs === null ? [] : [optional(obstaclesQuery(dialect, obstaclesFromMs))]),
     ...(reading.blockers ? [optional(blockersQuery(dialect))] : []),
+    ...(reading.rights ? rightsQueries.map(optional) : []),
   ])
   const roundTripMs = monotonicNow() - readAtMs
   const [first, replications, channels, sessionRows, tableRows, ...more] = answers
@@ -85,10 +86,11 @@ export async function readFacts(reading: Reading): Promise<Facts> {
   // The server read its clock at some time since `readAtMs`: at that moment it showed this at the least.
   const clockMs = Math.floor(numberOf(globals, 'clock_ms') - roundTripMs)
   const sessions = sessionsOf(sessionRows ?? [], reading)
-  const events = reading.events ? eventsOf(more.shift() ?? null, more.shift() ?? null) : null
-  const obstacles = obstaclesFromMs === null ? null : obstaclesOf(more.shift() ?? null)
-  const blockers = reading.blockers ? obstaclesOf(more.shift() ?? null) : null
-  const rights = reading.rights ? await rightsOn(session, profile) : null
+  const next = () => more.shift() ?? null
+  const events = reading.events ? eventsOf(next(), next()) : null
+  const obstacles = obstaclesFromMs === null ? null : obstaclesOf(next())
+  const blockers = reading.blockers ? obstaclesOf(next()) : null
+  const rights = reading.rights ? await rightsOf(session, profile, next(), next()) : null
   return {
     channelName,
     accountSessions: sessions.accountSessions,

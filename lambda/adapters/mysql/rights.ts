@@ -9,7 +9,7 @@ import { grantsFor, type ServerKind } from './account.ts'
 import { textOf } from './columns.ts'
 import type { ServerProfile } from './control.ts'
 import { serverErrno } from './errors.ts'
-import type { Session } from './session.ts'
+import type { Row, Session, Statement } from './session.ts'
 
 /** A failover works without these: they list what a held server has, or keep lost heartbeats from stopping anything. */
 const OPTIONAL = new Set(['REPLICATION SLAVE', 'BINLOG MONITOR', 'BINLOG REPLAY'])
@@ -20,27 +20,42 @@ interface Grant {
   readonly scope: string
 }
 
-/** One or two statements. Rejects only if the connection fails. */
-export async function rightsOn(session: Session, { version, dialect }: ServerProfile): Promise<RightsView> {
+/** Two statements whose answers `rightsOf` takes. */
+export const rightsQueries: readonly Statement[] = [
+  { sql: 'SELECT CURRENT_USER() AS account, CURRENT_ROLE() AS role' },
+  { sql: 'SHOW GRANTS FOR CURRENT_USER()' },
+]
+
+/** Asks once more where a role is active: what it gives stands elsewhere. Rejects only if the connection fails. */
+export async function rightsOf(
+  session: Pick<Session, 'query'>,
+  { version, dialect }: ServerProfile,
+  who: readonly Row[] | null,
+  grants: readonly Row[] | null,
+): Promise<RightsView> {
+  const [first] = who ?? []
+  if (first === undefined || grants === null) return { missing: null }
+  const { family } = dialect
+  const role = textOf(first, 'role')
+  const ofRole = role === '' || role === 'NONE' ? [] : await grantsOfRole(session, family, role)
+  if (ofRole === null) return { missing: null }
+  const lines = [...grants, ...ofRole].map((row) => String(Object.values(row)[0] ?? ''))
+  const [major = 0, minor = 0] = version.split(/[^0-9]+/).map(Number)
+  return { missing: missingRights(lines, textOf(first, 'account'), { family, major, minor }) }
+}
+
+async function grantsOfRole(
+  session: Pick<Session, 'query'>,
+  family: ServerKind['family'],
+  role: string,
+): Promise<readonly Row[] | null> {
+  const sql =
+    family === 'mysql' ? `SHOW GRANTS FOR CURRENT_USER() USING ${role}` : 'SHOW GRANTS FOR CURRENT_ROLE'
   try {
-    const [who] = (await session.query('SELECT CURRENT_USER() AS account, CURRENT_ROLE() AS role')).rows
-    if (who === undefined) return { missing: null }
-    const role = textOf(who, 'role')
-    const using = dialect.family === 'mysql' && role !== '' && role !== 'NONE' ? ` USING ${role}` : ''
-    const { rows } = await session.query(`SHOW GRANTS FOR CURRENT_USER()${using}`)
-    const [major = 0, minor = 0, patch = 0] = version.split(/[^0-9]+/).map(Number)
-    // A role's own grants are shown by its name there.
-    const ofRole =
-      dialect.family === 'mariadb' && role !== ''
-        ? (await session.query('SHOW GRANTS FOR CURRENT_ROLE')).rows
-        : []
-    const lines = [...rows, ...ofRole].map((row) => String(Object.values(row)[0] ?? ''))
-    return {
-      missing: missingRights(lines, textOf(who, 'account'), { family: dialect.family, major, minor, patch }),
-    }
+    return (await session.query(sql)).rows
   } catch (error) {
     if (serverErrno(error) === null) throw error
-    return { missing: null }
+    return null
   }
 }
 
@@ -48,7 +63,7 @@ export async function rightsOn(session: Session, { version, dialect }: ServerPro
 export function missingRights(
   lines: readonly string[],
   account: string,
-  server: ServerKind & { readonly patch?: number },
+  server: ServerKind,
 ): readonly MissingRight[] | null {
   if (lines.length === 0 || lines.some((line) => /^REVOKE /i.test(line))) return null
   const granted = lines.map(grantOf).filter((grant) => grant !== null)
