@@ -4,7 +4,7 @@ import { lookOf, messageOf } from '../../../lab/log-line.ts'
 import type { Stage } from '../../../lab/stage.ts'
 import { eventually, ledgerOf, looks, recordOf, situation, startWatch, timesDone } from '../on-stage.ts'
 import { playScenarios } from './play.ts'
-import { failedOver, nothingOpened, settlesAs, told } from './scene.ts'
+import { failedOver, linksOf, nothingOpened, settlesAs, told } from './scene.ts'
 
 const LEDGER = '_hotspare.writer.orders.example.com'
 const WRITER = 'writer.orders.example.com'
@@ -51,6 +51,35 @@ async function nothingTouched(stage: Stage): Promise<void> {
 /** The ledger as it was, with a higher revision: what the runbook tells people to write. */
 function raised(text: string): string {
   return text.replace(/revision=(\d+)/, (_, revision) => `revision=${Number(revision) + 1}`)
+}
+
+/** Bob has taken over, alice is back and closed, nobody watches; then the zone is what it was before. @returns the ledger's text */
+async function backAfterFailover(stage: Stage): Promise<string> {
+  const { alice, bob } = stage.pair
+  const watch = await startWatch(stage)
+  const before = { text: ledgerText(stage), values: recordOf(stage) }
+  await alice.kill()
+  await failedOver(stage)
+  await eventually('the takeover is written down on bob', async () => {
+    const [row] = await bob.query<{ epoch: number }>('SELECT MAX(epoch) AS epoch FROM hotspare.takeover')
+    return Number(row?.epoch) === 2
+  })
+  watch.kill()
+  await watch.finished
+  await alice.start()
+  expect(await alice.isOpen()).toBe(false)
+  writeLedger(stage, before.text)
+  changeRecord(stage, { values: before.values })
+  return before.text
+}
+
+/** Ledger and record name bob again, who was open all the time; alice is closed. */
+async function mended(stage: Stage): Promise<void> {
+  const { alice, bob } = stage.pair
+  await eventually('bob is named', () => ledgerOf(stage).writer === 'bob')
+  expect(ledgerOf(stage)).toMatchObject({ epoch: 2, claim: null, holds: [] })
+  expect(recordOf(stage)).toEqual([stage.pair.hostFor('application', bob)])
+  expect([await alice.isOpen(), await bob.isOpen()]).toEqual([false, true])
 }
 
 playScenarios('directory', {
@@ -250,6 +279,27 @@ playScenarios('directory', {
     expect(await told(stage, 'directory-refuses')).toMatch(/at most 1000.*Release holds/s)
     expect(await stage.pair.bob.isOpen()).toBe(false)
     expect(ledgerText(stage)).toBe(text)
+  },
+
+  'zone-goes-back': async (stage) => {
+    await backAfterFailover(stage)
+    const later = await startWatch(stage, 'ledger-mending', { name: 'later' })
+    await mended(stage)
+    await settlesAs(later, 'spare-stopped')
+    expect(timesDone('close', later)).toBe(0)
+    expect(await told(stage, 'ledger-mended')).toContain('bob')
+  },
+
+  'zone-goes-back-unseen': async (stage) => {
+    const text = await backAfterFailover(stage)
+    await linksOf(stage).functionToAlice.cut()
+    const later = await startWatch(stage, 'ledger-rewound', { name: 'later' })
+    expect(await told(stage, 'ledger-rewound')).toContain('bring alice back closed')
+    expect(ledgerText(stage)).toBe(text)
+    expect(await stage.pair.bob.isOpen()).toBe(true)
+    await linksOf(stage).functionToAlice.heal()
+    await mended(stage)
+    expect(timesDone('close', later)).toBe(0)
   },
 
   'secrets-away-at-start': async (stage) => {
