@@ -1,7 +1,9 @@
 /** Route 53 slow, away, refusing, or changed by somebody else; and the other services; on real servers. */
-import { expect } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
+import type { Invocation } from '../../../lab/lambda/invocation.ts'
 import { lookOf, messageOf } from '../../../lab/log-line.ts'
-import type { Stage } from '../../../lab/stage.ts'
+import { startProxy } from '../../../lab/proxy.ts'
+import { PAIR, type Stage } from '../../../lab/stage.ts'
 import { eventually, ledgerOf, looks, recordOf, situation, startWatch, timesDone } from '../on-stage.ts'
 import { playScenarios } from './play.ts'
 import { failedOver, linksOf, nothingOpened, settlesAs, told } from './scene.ts'
@@ -279,6 +281,42 @@ playScenarios('directory', {
     expect(await told(stage, 'directory-refuses')).toMatch(/at most 1000.*Release holds/s)
     expect(await stage.pair.bob.isOpen()).toBe(false)
     expect(ledgerText(stage)).toBe(text)
+  },
+
+  'ledger-read-before-the-claim': async (stage) => {
+    const { pair, aws } = stage
+    const watch = await startWatch(stage)
+    const slow = await startProxy({
+      ...{ listenHost: '127.0.0.1', listenPort: 0, targetHost: pair.bob.host, targetPort: pair.port },
+    })
+    onTestFinished(() => slow.close())
+    await slow.stall()
+    const bob = { host: slow.host, port: slow.port, address: pair.hostFor('application', pair.bob) }
+    const configuration = { servers: { bob }, detection: { probeTimeoutMs: 10_000 } }
+    const second = stage.watcher({ name: 'second', configuration })
+    let begun: Invocation | null = null
+    aws.route53.faults.beforeChange = async ({ comment }) => {
+      // The claim is under way until the second watch has read the ledger without it,
+      const before = aws.route53.counts.listCalls
+      if (comment === 'hotspare claim') {
+        begun = second.start({ action: 'watch', pair: PAIR })
+        await eventually('it has read the ledger', () => aws.route53.counts.listCalls > before)
+      }
+      // and the move until it has reached bob, who is open, and not named yet.
+      const seen = begun
+      if (comment === 'hotspare move' && seen !== null) {
+        await slow.heal()
+        await eventually('it has looked', () => looks(seen).length > 0)
+      }
+    }
+    await pair.alice.kill()
+    await failedOver(stage)
+    await settlesAs(watch, 'spare-unreachable')
+    const seen = begun as Invocation | null
+    if (seen === null) throw new Error('nobody claimed')
+    await settlesAs(seen, 'spare-unreachable')
+    expect(timesDone('close', seen)).toBe(0)
+    expect(await pair.bob.isOpen()).toBe(true)
   },
 
   'zone-goes-back': async (stage) => {

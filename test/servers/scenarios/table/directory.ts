@@ -148,6 +148,16 @@ export const directory: readonly Scenario[] = [
     cells: BOTH,
   },
   {
+    id: 'ledger-read-before-the-claim',
+    trap: 'M1',
+    title:
+      'a watch begins: it reads the ledger just before the claim of another, and reaches the spare just after that has been opened',
+    does: 'reads the ledger again before it closes anything, and closes nobody',
+    situations: ['writer-dead', 'unnamed-open-unconfirmed', 'spare-unreachable'],
+    failovers: 1,
+    cells: BOTH,
+  },
+  {
     id: 'zone-goes-back',
     trap: 'M1',
     title: 'some time after a failover, and with the old writer back, the zone is restored from a copy',
