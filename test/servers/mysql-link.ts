@@ -551,6 +551,7 @@ export function linkSuite(family: Family): void {
     const link = linkTo(pair.alice)
     const before = await answerOf(link)
     pair.alice.freeze()
+    await untilSilent(link)
     const probes: Probe[] = []
     const endsAt = now() + 3500
     while (now() < endsAt) {
