@@ -19,6 +19,7 @@ import { assessRisk } from './risk.ts'
 import { held } from './spare.ts'
 import type { ActResult } from './step.ts'
 import type { Answer, ServerName, World } from './world.ts'
+import { closednessOf } from './writability.ts'
 
 export function learn(before: Memory, observed: World, now: number): Memory {
   const world = alongOneLine(observed, before)
@@ -77,7 +78,7 @@ function wholeAgain(
 ): Memory['servers'] {
   const name = Object.keys(servers).find((each) => each !== writer) ?? ''
   const spare = world.servers[name]?.answer ?? null
-  const open = world.servers[writer]?.answer?.closed === false
+  const open = isOpen(world.servers[writer]?.answer ?? null)
   const memory = servers[name]
   if (spare === null || memory === undefined || !open || coveredAtMs === before.coveredAtMs) return servers
   return { ...servers, [name]: { ...memory, held: held(spare) } }
@@ -99,8 +100,11 @@ function evidence(
 function writerOpen(text: string | null, world: World): boolean {
   const parsed = text === null ? null : parseLedger(text)
   if (parsed === null || typeof parsed === 'string') return false
-  return world.servers[parsed.writer]?.answer?.closed === false
+  return isOpen(world.servers[parsed.writer]?.answer ?? null)
 }
+
+/** Applications may write there: a writer that is closed by half is not back. */
+const isOpen = (answer: Answer | null) => answer !== null && closednessOf(answer) === 'open'
 
 function lastOn(name: ServerName, { last }: World): ActResult | null {
   return last !== null && last.step.kind !== 'swap' && last.step.server === name ? last : null

@@ -3,9 +3,11 @@
  * ours stands for nothing, heartbeats go on, and when the refusal ends, what had to be done is done.
  */
 import { describe, expect, test } from 'vitest'
+import { decide } from '../../lambda/core/decide.ts'
 import { ledgerOf, unrest } from './musts.ts'
+import { observe } from './observe.ts'
 import { HOW, KINDS, noTakeover, TALES, type Tale, Watched } from './refusing.ts'
-import { NAMES, type Refusing } from './state.ts'
+import { clone, invocationOf, NAMES, type Refusing } from './state.ts'
 import { withRow } from './story.ts'
 
 /** Long enough for a claim to be given back twice; the watch that saw the writer alive still runs when it ends. */
@@ -70,6 +72,26 @@ describe('what people and the ledger see of it', () => {
     expect(story.state.servers.bob).toMatchObject({ receiver: 'connecting', applier: 'on', closed: true })
     watched.run(20_000, () => story.ledger.claim !== null)
     expect(story.ledger.claim?.intent).toBe('failover')
+  })
+
+  test('X67: a writer that is back without its last commits, closed by half, and can not be closed: claimed anew after a pause, and told so', () => {
+    const name = 'the writer restarts without its last commits, and closed by half'
+    const { prepare, happens } = TALES[name] as Tale
+    const watched = new Watched(prepare).refuse('alice', 'close', FOR_GOOD)
+    const { story } = watched
+    happens(story)
+    const changes = story.state.directory.changes
+    watched.run(60_000)
+    // Each attempt claims, turns, and gives back.
+    expect(story.state.directory.changes - changes).toBeLessThan(12)
+    expect(story.code()).toBe('restarted-writer-short-refused')
+    const { memory, offsetMs } = invocationOf(story.state, 'w1')
+    const { because } = decide(
+      memory,
+      observe(clone(story.state), 'w1'),
+      story.state.now + offsetMs,
+    ).situation
+    expect(because).toMatch(/alice was asked to close and refuses \(1227: .*\); it is tried again in \d+ s/)
   })
 
   test('X67: what no waiting mends is given back at once', () => {

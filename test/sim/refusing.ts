@@ -6,7 +6,7 @@ import type { Obstacle } from '../../lambda/core/world.ts'
 import { ledgerOf } from './musts.ts'
 import type { Decide } from './pair.ts'
 import { clockMs } from './server.ts'
-import { NAMES, type Name, type Refusing } from './state.ts'
+import { NAMES, type Name, type Refusing, takesWrites } from './state.ts'
 import { Story } from './story.ts'
 
 const TURN_MS = 500
@@ -74,7 +74,7 @@ export class Watched {
     this.#nothingSinceMs = forNothing ? (this.#nothingSinceMs ?? state.now) : null
     if (this.#nothingSinceMs !== null && state.now - this.#nothingSinceMs > CLAIM_FOR_NOTHING_MS_MAX)
       this.complaints.add('a claim stands for nothing')
-    const beating = named.status === 'up' && !named.closed && ledger.claim === null && state.now > 20_000
+    const beating = takesWrites(named) && ledger.claim === null && state.now > 20_000
     const ageMs = clockMs(state, named) - (named.heartbeat?.writtenClockMs ?? 0)
     if (beating && named.openedAtMs < state.now - BEAT_AGE_MS_MAX && ageMs > BEAT_AGE_MS_MAX)
       this.complaints.add(`no heartbeat on ${named.name}`)
@@ -137,6 +137,14 @@ export const BACKUP: Obstacle = {
 }
 
 const EVENT = { schema: 'shop', name: 'nightly', definer: 'root@localhost' }
+/** The spare has received what the writer lost, and so can't receive from it (1236). */
+const shortWriter = (story: Story) =>
+  story
+    .commit('alice')
+    .wait(100)
+    .turn('w1')
+    .and({ do: 'crash', server: 'alice', lose: 1 })
+    .and({ do: 'restart', server: 'alice' })
 /** Events are read when a watch begins, and then once a minute. */
 const anotherWatch = (story: Story) => story.start('e1', WATCH_LASTS_MS)
 
@@ -157,6 +165,11 @@ export const TALES: Readonly<Record<string, Tale>> = {
   },
   'the writer restarts': {
     happens: (story) => story.and({ do: 'crash', server: 'alice' }).and({ do: 'restart', server: 'alice' }),
+  },
+  'the writer restarts without its last commits': { happens: (story) => shortWriter(story) },
+  'the writer restarts without its last commits, and closed by half': {
+    prepare: set('alice', { bootsHalfClosed: true }),
+    happens: (story) => shortWriter(story),
   },
   'the writer dies and comes back': {
     happens: (story) => story.and({ do: 'crash', server: 'alice' }).wait(9000),

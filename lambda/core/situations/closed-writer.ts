@@ -1,11 +1,11 @@
 /** The named server answers and is closed: a person closed it, or it restarted and is compared, then opened again or given up. */
-import { acts, lostByWriter, paused, restartedSinceWriting, unfit } from '../assessment.ts'
+import { type Assessment, acts, lostByWriter, paused, restartedSinceWriting, unfit } from '../assessment.ts'
 import { count } from '../gtid-set.ts'
 import { tell } from '../message.ts'
 import { toOpen } from '../server-words.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
-import { givenBackFor } from '../stuck.ts'
+import { givenBackFor, inWords } from '../stuck.ts'
 import { halfClosed, howClosed, refusesWrites } from '../writability.ts'
 
 const seen: readonly Row[] = [
@@ -56,6 +56,17 @@ const seen: readonly Row[] = [
   },
 ]
 
+/** Why the better copy is not opened, as the middle of a sentence. */
+function whyNot(a: Assessment): string {
+  const { mode } = a.policy.failover
+  const reason = unfit(a) ?? (paused(a) ? 'the pair is paused' : '')
+  if (reason !== '') return reason
+  if (mode !== 'automatic') return `failover.mode is ${mode}`
+  const why = a.memory.gaveBack?.why ?? null
+  const refused = why === null ? `others hold locks on ${a.spare.name}` : inWords(a, why).replace(/\.$/, '')
+  return `${refused}; it is tried again in ${Math.ceil(givenBackFor(a) / 1000)} s`
+}
+
 const restarted: readonly Row[] = [
   {
     code: 'restarted-writer-short',
@@ -76,7 +87,7 @@ const restarted: readonly Row[] = [
     severity: 'critical',
     when: (a) => refusesWrites(a.named) && lostByWriter(a) !== '',
     because: (a) =>
-      `${a.named.name} has restarted without ${count(lostByWriter(a))} transactions that ${a.spare.name} has, and ${a.spare.name} may not take over (${unfit(a) ?? (paused(a) ? 'the pair is paused' : `failover.mode is ${a.policy.failover.mode}`)}). Nobody can write.`,
+      `${a.named.name} has restarted without ${count(lostByWriter(a))} transactions that ${a.spare.name} has, and ${a.spare.name} may not take over (${whyNot(a)}). Nobody can write.`,
     advice: (a) =>
       `A person has to choose which copy goes on. ${a.named.name} lost: ${lostByWriter(a).slice(0, 500)}`,
     afterMs: 1000,

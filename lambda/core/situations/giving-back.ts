@@ -26,6 +26,10 @@ const why = (a: Assessment) => {
 const wouldNotStart = (a: Assessment) =>
   stuckOn(a, a.spare.name, 'start-threads') !== null || stuckOn(a, a.spare.name, 'kill-others') !== null
 
+/** They were started before this very look, and one is off again: as against a writer that is short (1236), or after an error that stands. */
+const startedInVain = ({ world: { last }, spare }: Assessment) =>
+  last?.step.kind === 'start-threads' && last.step.server === spare.name && last.outcome === 'done'
+
 export const givingBack: readonly Row[] = [
   {
     code: 'giving-back-threads',
@@ -34,6 +38,7 @@ export const givingBack: readonly Row[] = [
     when: (a) =>
       replicationStopped(a.spare) &&
       !wouldNotStart(a) &&
+      !startedInVain(a) &&
       !onHold(a) &&
       (!takesWrites(a.named) || spareClean(a)),
     because: (a) =>
