@@ -49,6 +49,18 @@ describe('X68: a lock on the spare', () => {
     },
   )
 
+  test('is ended though the grace is longer than a watch: who takes the claim over goes on counting', () => {
+    const watched = policy(new Watched(), { endBlockersAfterMs: 240_000 })
+    set(watched, 'bob', { blockers: [{ ...BACKUP, ageMs: 3_600_000 }] })
+    const { story } = watched
+    const diedMs = story.commit('alice').and(crash).state.now
+    watched.run(230_000)
+    expect(story.state.servers.bob.blockers).toHaveLength(1)
+    watched.run(120_000, () => story.ledger.writer === 'bob')
+    expect(story.openServers).toEqual(['bob'])
+    expect(story.state.now - diedMs).toBeLessThan(330_000)
+  })
+
   test('that ends by itself is ended by nobody', () => {
     const watched = set(new Watched(), 'bob', { blockers: [BACKUP] })
     watched.story.and(crash)

@@ -11,6 +11,7 @@ import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
 import { listed } from '../switchover.ts'
 import type { Obstacle } from '../world.ts'
+import { waitingMs } from './catching-up.ts'
 import { mine } from './claim-facts.ts'
 
 const EVERY_MS = 5000
@@ -35,7 +36,15 @@ export function blockersOf(a: Assessment): readonly Obstacle[] {
 }
 
 const blocked = (a: Assessment) => isClosed(a.spare) && blockersOf(a).length > 0
-const blockedForMs = (a: Assessment) => a.now - (mine(a)?.ours.blockedSinceMs ?? a.now)
+/**
+ * For how long they have been waited for. Who took the claim over goes by the claim's age where they are at least as old: the one before has
+ * waited for them too, and a watch may be shorter than the grace.
+ */
+function blockedForMs(a: Assessment): number {
+  const oursMs = a.now - (mine(a)?.ours.blockedSinceMs ?? a.now)
+  const oldestMs = Math.max(0, ...blockersOf(a).map(({ ageMs }) => ageMs))
+  return Math.max(oursMs, Math.min(waitingMs(a), oldestMs))
+}
 const graceMs = (a: Assessment) => a.policy.failover.endBlockersAfterMs
 
 export const blockedUnderClaim: readonly Row[] = [

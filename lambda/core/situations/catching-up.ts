@@ -9,7 +9,7 @@ import { span } from '../span.ts'
 import { betweenLooksMs, catchingUpMs, mine } from './claim-facts.ts'
 
 /** For how long nobody has been able to write because of it, whoever held the claim: by the target's own clock. */
-function waitingMs(a: Assessment): number {
+export function waitingMs(a: Assessment): number {
   const { sinceClockMs } = mine(a)?.claim ?? { sinceClockMs: 0 }
   const { answer } = a.spare
   return answer === null || sinceClockMs === 0 ? catchingUpMs(a) : answer.clockMs - sinceClockMs
