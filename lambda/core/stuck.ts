@@ -53,6 +53,12 @@ function dueAtMs(a: Assessment, { kind, lastAtMs, times, errno }: Stuck): number
   return lastAtMs + Math.min(growing, urgent ? URGENT_PAUSE_MS_MAX : PAUSE_MS_MAX)
 }
 
+/** It was refused or not answered, and is not to be tried again yet: nothing has to be found out for it meanwhile. */
+export function restsFrom(a: Assessment, server: ServerName, kind: Step['kind']): boolean {
+  const stuck = stuckOn(a, server, kind)
+  return stuck !== null && a.now < dueAtMs(a, stuck)
+}
+
 /** The rows behind this one get their turn: its step waits for its next try, or has been tried for long enough. */
 export function givesWay(a: Assessment, row: Row, step: Step | null): boolean {
   const stuck = row.yields === undefined ? null : stuckAt(a, step)

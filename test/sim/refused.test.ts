@@ -8,7 +8,7 @@ import { ledgerOf, unrest } from './musts.ts'
 import { observe } from './observe.ts'
 import { HOW, KINDS, noTakeover, TALES, type Tale, Watched } from './refusing.ts'
 import { clone, invocationOf, NAMES, type Refusing } from './state.ts'
-import { withRow } from './story.ts'
+import { type Story, withRow } from './story.ts'
 
 /** Long enough for a claim to be given back twice; the watch that saw the writer alive still runs when it ends. */
 const REFUSES_FOR_MS = 50_000
@@ -116,6 +116,33 @@ describe('what people and the ledger see of it', () => {
     watched.run(10_000, () => ledgerOf(story.state)?.writer === 'bob')
     expect(story.openServers).toEqual(['bob'])
     expect([...watched.complaints]).toEqual([])
+  })
+
+  /** How often the directory is read in a minute of w9's, at its own pace. */
+  function readings(story: Story): number {
+    const untilMs = story.start('w9', 300_000).state.now + 60_000
+    let reads = 0
+    while (story.state.now < untilMs) {
+      if (invocationOf(story.state, 'w9').request.directory) reads += 1
+      story.turn('w9', 0).wait(Math.max(1, invocationOf(story.state, 'w9').request.afterMs))
+    }
+    return reads
+  }
+
+  test('X67: what is confirmed by the ledger before it is done is not confirmed while it rests', () => {
+    const held = new Watched().refuse('alice', 'detach', FOR_GOOD).story
+    held.and({ do: 'kill', who: 'w1' }).change('bob is held', ({ directory }) => {
+      directory.ledger = `${directory.ledger} holds=bob`
+      directory.history = [...directory.history, directory.ledger]
+    })
+    expect(readings(held)).toBeLessThan(10)
+    expect(held.code('w9')).toBe('spare-on-hold')
+    const open = new Watched().refuse('bob', 'close', FOR_GOOD).story
+    open.and({ do: 'kill', who: 'w1' }).change('bob is opened', ({ servers }) => {
+      servers.bob.closed = false
+    })
+    expect(readings(open)).toBeLessThan(10)
+    expect(open.code('w9')).toBe('unnamed-open')
   })
 
   test('X67: who looks on at a claim that stands for long says that nobody can write', () => {

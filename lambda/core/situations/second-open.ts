@@ -6,6 +6,7 @@ import { tell } from '../message.ts'
 import { toClose } from '../server-words.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
+import { restsFrom } from '../stuck.ts'
 import { howClosed, takesWrites } from '../writability.ts'
 
 /**
@@ -36,7 +37,7 @@ export const secondOpen: readonly Row[] = [
   {
     code: 'unnamed-open-unconfirmed',
     severity: 'critical',
-    when: (a) => isOpen(a.spare) && acts(a) && !mayClose(a),
+    when: (a) => isOpen(a.spare) && acts(a) && !restsFrom(a, a.spare.name, 'close') && !mayClose(a),
     because: (a) =>
       `${a.spare.name} is open and the ledger that we know does not name it: it is read again first.`,
     advice: (a) =>

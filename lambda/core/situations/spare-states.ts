@@ -25,7 +25,7 @@ import { tell } from '../message.ts'
 import { STAYS_DOWN } from '../server-words.ts'
 import type { Row } from '../situation.ts'
 import * as steps from '../steps.ts'
-import { adviceOn, inWords, standing } from '../stuck.ts'
+import { adviceOn, inWords, restsFrom, standing } from '../stuck.ts'
 import { stalledMs, takesWrites, writability } from '../writability.ts'
 import { spareBlocked } from './blocked.ts'
 import { confirming } from './confirming.ts'
@@ -52,7 +52,12 @@ const failsToConnect = ({ answer }: Side) =>
 export const spareStates: readonly Row[] = [
   confirming(
     'held-server-unconfirmed',
-    (a) => onHold(a) && namedReceives(a) && acts(a) && !ledgerBacked(a, a.named, 'receiving'),
+    (a) =>
+      onHold(a) &&
+      namedReceives(a) &&
+      acts(a) &&
+      !restsFrom(a, a.named.name, 'detach') &&
+      !ledgerBacked(a, a.named, 'receiving'),
     (a) =>
       `${a.named.name} receives from ${a.spare.name}, which the ledger that we know holds: it is read again first, because it may have been released.`,
   ),
