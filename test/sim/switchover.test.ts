@@ -262,6 +262,8 @@ describe('it is refused while writes flow, and nothing is changed', () => {
     'switchover-ddl': (story) => set(story, 'alice', { obstacles: [obstacle('ddl')] }),
     'switchover-locked': (story) => set(story, 'alice', { obstacles: [obstacle('lock')] }),
     'switchover-backup': (story) => set(story, 'bob', { obstacles: [obstacle('backup')] }),
+    'switchover-rights-missing': (story) =>
+      set(story, 'bob', { missingRights: [{ grant: 'GRANT X TO Y', needed: true }] }),
     'switchover-version': (story) => set(story, 'bob', { version: '9.8.0' }),
     'switchover-paused': (story) =>
       story.change('a pause', ({ directory }) => {
@@ -288,6 +290,7 @@ describe('it is refused while writes flow, and nothing is changed', () => {
 
   test.each([
     'switchover-long-transaction',
+    'switchover-rights-missing',
     'switchover-version',
     'switchover-paused',
     'switchover-backup',

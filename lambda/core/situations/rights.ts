@@ -21,8 +21,14 @@ export function missingGrants({ memory }: Side, which: 'needed' | 'all'): readon
     .map(({ grant }) => grant)
 }
 
-const lacking = (a: Assessment) =>
+export const lacking = (a: Assessment) =>
   [a.named, a.spare].filter((side) => missingGrants(side, 'needed').length > 0)
+
+/** What a person types, server by server. */
+export const toGrant = (a: Assessment) =>
+  lacking(a)
+    .map((side) => `On ${side.name}: ${missingGrants(side, 'needed').join('; ')}.`)
+    .join(' ')
 
 export const rightsMissing: Row = {
   code: 'rights-missing',
@@ -36,8 +42,5 @@ export const rightsMissing: Row = {
         ? 'automatic failover is not armed'
         : `after a failover ${a.named.name} could not be closed, or could not take over in its turn`
     }.`,
-  advice: (a) =>
-    `${lacking(a)
-      .map((side) => `On ${side.name}: ${missingGrants(side, 'needed').join('; ')}.`)
-      .join(' ')} It is looked again every ${EVERY_MS / 1000} s.`,
+  advice: (a) => `${toGrant(a)} It is looked again every ${EVERY_MS / 1000} s.`,
 }

@@ -31,6 +31,7 @@ import {
   planned,
 } from '../switchover.ts'
 import { refusesWrites, takesWrites } from '../writability.ts'
+import { lacking, toGrant } from './rights.ts'
 
 export interface Refusal extends Row {
   /** `force` may name it. */
@@ -99,6 +100,14 @@ const ofThePair: readonly Refusal[] = [
     when: (a) => gone(a.spare),
     why: (a) => `${a.spare.name} does not answer us (${a.spare.health})`,
     advice: (a) => `Bring ${a.spare.name} back first.`,
+  }),
+  refusal('switchover-rights-missing', waivable, {
+    when: (a) => lacking(a).length > 0,
+    why: (a) =>
+      `Hotspare's account lacks rights on ${lacking(a)
+        .map(({ name }) => name)
+        .join(' and ')}, so it would be undone after nobody could write for a while`,
+    advice: toGrant,
   }),
   refusal('switchover-version', waivable, {
     when: (a) => bothAnswer(a) && !canReplicateBack(a),
