@@ -17,13 +17,17 @@ export function learnOpenUnderClaim(before: Memory, ledger: LedgerMemory, world:
   return before.openUnderClaim || (answer !== null && closednessOf(answer) === 'open')
 }
 
-/** Whoever closed it under a claim wrote that claim first: the ledger is read once more before the closing is judged. */
+/**
+ * Whoever closed it under a claim wrote that claim first: the ledger is read once more before the closing is judged. What was seen before this very
+ * text was known says nothing: it may be the new writer just before its opening.
+ */
 export function learnReadSinceClosed(before: Memory, ledger: LedgerMemory, world: World): boolean {
   const parsed = ledger.text === null ? null : parseLedger(ledger.text)
-  if (parsed === null || typeof parsed === 'string') return false
+  if (parsed === null || typeof parsed === 'string' || ledger.text !== before.ledger.text) return false
   const answer = world.servers[parsed.writer]?.answer ?? null
   if (answer === null || closednessOf(answer) === 'open') return false
-  const seenBefore = before.servers[parsed.writer]?.known?.closed === true
+  const known = before.servers[parsed.writer]?.known ?? null
+  const seenBefore = known?.closed === true && known.readAtMs >= before.ledger.unchangedSinceMs
   return before.readSinceClosed || (seenBefore && world.directory?.state === 'read')
 }
 
