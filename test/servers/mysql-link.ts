@@ -494,7 +494,8 @@ export function linkSuite(family: Family): void {
       pair.alice.session(async (root) => {
         await root.query('SET SESSION sql_log_bin = 0')
         const to = verb === 'GRANT' ? 'TO' : 'FROM'
-        await root.query(`${verb} BINLOG REPLAY ON *.* ${to} ${accountInSql(pair.hotspare)}`)
+        // 10.11's SUPER, which is for events, stands for it.
+        await root.query(`${verb} BINLOG REPLAY, SUPER ON *.* ${to} ${accountInSql(pair.hotspare)}`)
       })
 
     test('X31: without the right to number apart heartbeats go on in the usual domain, and it is told', async () => {
@@ -513,6 +514,33 @@ export function linkSuite(family: Family): void {
         expect(await usual()).not.toEqual(before)
       } finally {
         await replay('GRANT')
+      }
+      await pair.alice.query('DELETE FROM hotspare.heartbeat')
+    })
+
+    test('X31: once the right is there, heartbeats are numbered apart by this very watch', async () => {
+      const usual = async () =>
+        (await pair.alice.executed()).split(',').filter((gtid) => gtid.startsWith('0-'))
+      await replay('REVOKE')
+      let granted = false
+      try {
+        const link = linkTo(pair.alice, { who: 'w3' })
+        const lacks = (count: number) =>
+          waitFor(`${count} rights are missing`, async () => {
+            const { answer } = await look(link, { rights: true })
+            return answer?.rights?.missing?.length === count
+          })
+        await lacks(1)
+        expect(await sendBeat(link, 30, {})).toMatchObject({ state: 'committed' })
+        await replay('GRANT')
+        granted = true
+        await lacks(0)
+        expect((await answerOf(link)).numbering).toEqual({ inOrder: true, oursApart: true })
+        const before = await usual()
+        expect(await sendBeat(link, 31, {})).toMatchObject({ state: 'committed' })
+        expect(await usual()).toEqual(before)
+      } finally {
+        if (!granted) await replay('GRANT')
       }
       await pair.alice.query('DELETE FROM hotspare.heartbeat')
     })

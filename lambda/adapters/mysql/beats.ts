@@ -34,6 +34,7 @@ const readOnlyErrno = 1290
 /** Limit on the server for locks, if nobody is left here to kill the statement. */
 const lockWaitSeconds = 5
 const settingsTimeoutMs = 1000
+const quitTimeoutMs = 100
 
 export class Beats {
   readonly #options: BeatsOptions
@@ -44,6 +45,8 @@ export class Beats {
   #givingUp: number | null = null
   /** A session that was given up with a write in it, until the server no longer lists it. */
   #abandoned: number | null = null
+  /** The session lacks rights that our account has by now. */
+  #outdated = false
 
   constructor(options: BeatsOptions) {
     this.#options = options
@@ -65,6 +68,21 @@ export class Beats {
         this.#opening = false
       },
     )
+  }
+
+  /** A session has the rights of its login, and numbers by them: from the next heartbeat on it is a fresh one. */
+  renew(): void {
+    this.#outdated = this.#session !== null
+    if (this.#beat?.state !== 'pending') this.#replace()
+  }
+
+  #replace(): void {
+    const session = this.#session
+    if (!this.#outdated || session === null) return
+    this.#outdated = false
+    this.#session = null
+    session.quit(quitTimeoutMs)
+    this.ensureOpen()
   }
 
   /** What the server lists as sessions of our account. */
@@ -110,7 +128,7 @@ export class Beats {
     if (session.closed) return
     this.#session = session
     session.onClosed(() => {
-      this.#session = null
+      if (this.#session === session) this.#session = null
     })
   }
 
@@ -142,5 +160,6 @@ export class Beats {
     if (state === 'failed' && this.#givingUp === step.sequence) return
     if (this.#beat?.sequence !== step.sequence || this.#beat.state !== 'pending') return
     this.#beat = { ...this.#beat, state, endedAtMs: this.#options.monotonicNow(), message }
+    this.#replace()
   }
 }

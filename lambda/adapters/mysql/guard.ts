@@ -16,6 +16,7 @@ export interface GuardOptions {
 /** A close that wakes with its server may wait this long for locks before it gives up. */
 const lockWaitSeconds = 10
 const settingsTimeoutMs = 1000
+const quitTimeoutMs = 100
 
 export class Guard {
   readonly #options: GuardOptions
@@ -41,6 +42,20 @@ export class Guard {
     this.#open().then(done, done)
   }
 
+  /** A session has the rights of its login. The old one is kept until a fresh one is ready. */
+  renew(): void {
+    const before = this.#session
+    if (before === null || this.#opening || this.#queued) return
+    this.#opening = true
+    const done = () => {
+      this.#opening = false
+    }
+    this.#open().then(() => {
+      done()
+      before.quit(quitTimeoutMs)
+    }, done)
+  }
+
   /** Sends a close and waits only until the kernel has it. Sent once; asked again, it is done already. */
   async queueClose(statement: string, timeoutMs: number): Promise<'sent' | 'no-connection' | 'unknown'> {
     if (this.#session === null) return 'no-connection'
@@ -56,6 +71,7 @@ export class Guard {
     this.#queued = false
     this.#session = session
     session.onClosed((byPeer) => {
+      if (this.#session !== session) return
       this.#session = null
       this.#options.onClosed(byPeer)
     })

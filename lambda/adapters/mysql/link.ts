@@ -383,11 +383,15 @@ class MysqlLink implements ServerLink {
       this.#prober.add(probeOf(standing.startedAtMs, nowMs, failure))
   }
 
-  /** A connection has the rights of its login: one that lacked some is given up when they are there. */
+  /** A connection has the rights of its login: those that lacked some are given up when they are there. */
   #renewIfGranted(control: Control, rights: Facts['answer']['rights']): void {
     if (rights === null) return
     const lacks = (rights.missing ?? []).length > 0
-    if (this.#lacked && !lacks) control.session.destroy()
+    if (this.#lacked && !lacks) {
+      this.#guard.renew()
+      this.#beats.renew()
+      control.session.destroy()
+    }
     this.#lacked = lacks
   }
 
