@@ -133,6 +133,8 @@ export interface Answer {
   readonly startedClockMs: number
   /** When the facts were asked for, by the function's clock: `executed` holds all that had been committed by then. */
   readonly readAtMs: number
+  /** The same for all but `executed`, which may have been read again since (R12). */
+  readonly askedAtMs: number
   /** True if nobody can write: read_only and, where it exists, super_read_only. */
   readonly closed: boolean
   /** read_only is on and super_read_only is not: applications can't write, and privileged sessions still can. */

@@ -155,6 +155,7 @@ function facts(
     clockMs: clockMs(state, server),
     startedClockMs: EPOCH_MS + server.startedMs + server.skewMs,
     readAtMs: now,
+    askedAtMs: now,
     closed: server.closed,
     halfClosed: server.halfClosed && !server.closed,
     executed: server.executed,

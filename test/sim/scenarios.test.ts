@@ -8,7 +8,7 @@ import { contains } from '../../lambda/core/gtid-set.ts'
 import { formatLedger } from '../../lambda/core/ledger.ts'
 import type { Policy } from '../../lambda/core/policy.ts'
 import type { Row } from '../../lambda/core/situation.ts'
-import type { SemiSync, ServerEvent } from '../../lambda/core/world.ts'
+import type { Answer, SemiSync, ServerEvent } from '../../lambda/core/world.ts'
 import { BEGINNING, firstLedger, POLICY } from './healthy.ts'
 import {
   ADDRESSES,
@@ -118,6 +118,31 @@ describe('the writer dies', () => {
     set(story, 'bob', { semiSync: SEMI_SYNC }).turn().turn('w1', 1000).turn('w1', 100)
     story.and({ do: 'crash', server: 'alice' }).until('opening')
     expect(invocationOf(story.state, 'w1').memory.risk?.lossless).toBe(true)
+  })
+
+  test('T13 X1: that commits waited was asked for before the heartbeat was committed: not lossless', () => {
+    let late: Answer | null = null
+    let keeps = false
+    const story = watched({}, (memory, world, now) => {
+      const { alice } = world.servers
+      if (keeps) late = alice?.answer ?? null
+      const servers = {
+        ...world.servers,
+        ...(alice && !keeps && late ? { alice: { ...alice, answer: late } } : {}),
+      }
+      return decide(memory, { ...world, servers }, now)
+    })
+    set(story, 'bob', { semiSync: SEMI_SYNC }).turn()
+    set(story, 'alice', { semiSync: SEMI_SYNC })
+    keeps = true
+    story.wait(1000).look()
+    keeps = false
+    const acknowledgedAtMs = () => invocationOf(story.state, 'w1').memory.acknowledgedAtMs
+    const before = acknowledgedAtMs()
+    set(story, 'alice', { semiSync: { ...SEMI_SYNC, working: false, replicasAcknowledging: 0 } })
+    story.and({ do: 'cut', a: 'alice', b: 'bob' }).commit('alice').act().wait(100).look()
+    expect(invocationOf(story.state, 'w1').memory.servers.alice?.known?.semiSync?.working).toBe(true)
+    expect(acknowledgedAtMs()).toBe(before)
   })
 
   test.each([

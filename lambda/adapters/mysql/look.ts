@@ -102,6 +102,7 @@ export async function readFacts(reading: Reading): Promise<Facts> {
       clockMs,
       startedClockMs: profile.startedClockMs,
       readAtMs,
+      askedAtMs: readAtMs,
       closed: flagOf(globals, 'closed'),
       halfClosed: flagOf(globals, 'half_closed'),
       executed: dialect.setOf(textOf(facts, 'executed')),

@@ -71,13 +71,14 @@ export function learnPair(
 
 /**
  * A heartbeat of ours that was committed while commits waited for the spare, and for nobody else: acknowledgements come in order, so
- * the spare has received all that came before. Whether they wait is read later than that commit.
+ * the spare has received all that came before. Whether they wait has to have been asked for after that commit.
  */
 function acknowledgedAtMs(before: Memory, world: World, writer: ServerName, spare: Answer): number | null {
   const { answer, beat } = world.servers[writer] ?? { answer: null, beat: null }
   const waiting = answer?.semiSync?.working === true && answer.semiSync.replicasAcknowledging === 1
   if (!waiting || spare.semiSync?.acknowledges !== true || beat?.state !== 'committed')
     return before.acknowledgedAtMs
+  if (beat.endedAtMs === null || beat.endedAtMs >= answer.askedAtMs) return before.acknowledgedAtMs
   const { acknowledgedAtMs } = before
   return acknowledgedAtMs === null ? beat.sentAtMs : Math.max(acknowledgedAtMs, beat.sentAtMs)
 }
