@@ -431,6 +431,22 @@ export function linkSuite(family: Family): void {
     return beat
   }
 
+  test("X1: a look that takes long knows the server's clock all the same, and the heartbeat on it is not too late", async () => {
+    const link = linkTo(pair.alice)
+    await answerOf(link)
+    await pair.alice.session(async (other) => {
+      await other.query('LOCK TABLES hotspare.heartbeat WRITE')
+      const looking = look(link, { waitMs: 3000 })
+      await new Promise((resolve) => setTimeout(resolve, 700))
+      await other.query('UNLOCK TABLES')
+      const { answer } = await looking
+      // Servers and tests go by the clock of one machine.
+      const offsetMs = Date.now() - now()
+      expect(now() - (answer?.readAtMs ?? 0)).toBeGreaterThan(600)
+      expect((answer?.readAtMs ?? 0) + offsetMs - (answer?.clockMs ?? 0)).toBeLessThan(350)
+    })
+  })
+
   test('a heartbeat that hangs is killed by id, and never are two outstanding (T37)', async () => {
     const link = linkTo(pair.alice)
     await sendBeat(link, 10, {})

@@ -12,14 +12,21 @@ export interface Asked extends Statement {
   readonly maySkip?: (errno: number) => boolean
 }
 
-/** The rows of each, null for one that was refused and may be. Rejects with any other error of server or connection. */
+/**
+ * The rows of each, null for one that was refused and may be. Rejects with any other error of server or connection. `onFirst` is called when
+ * the first has been answered, which may be long before the last.
+ */
 export async function askAll(
   session: Pick<Session, 'batch'>,
   asked: readonly Asked[],
+  onFirst?: () => void,
 ): Promise<readonly (readonly Row[] | null)[]> {
   const answers: (readonly Row[] | null)[] = []
   while (answers.length < asked.length) {
-    const { replies, error } = await session.batch(asked.slice(answers.length))
+    const { replies, error } = await session.batch(
+      asked.slice(answers.length),
+      answers.length === 0 ? onFirst : undefined,
+    )
     answers.push(...replies.map(({ rows }) => rows))
     if (error === null) break
     const errno = serverErrno(error)

@@ -57,7 +57,11 @@ export async function readFacts(reading: Reading): Promise<Facts> {
   const optional = (statement: Statement): Asked => ({ ...statement, maySkip: () => true })
   // Whatever had been committed by now is in the sets that are about to be read; what the server does while they travel may be, too.
   const readAtMs = monotonicNow()
-  const answers = await askAll(session, [
+  let clockReadMs: number | null = null
+  const clockRead = () => {
+    clockReadMs = monotonicNow()
+  }
+  const asked: Asked[] = [
     { sql: `SELECT ${dialect.globals.join(', ')}` },
     { sql: dialect.showReplication },
     { sql: dialect.channelFacts },
@@ -71,8 +75,8 @@ export async function readFacts(reading: Reading): Promise<Facts> {
     ...(obstaclesFromMs === null ? [] : [optional(obstaclesQuery(dialect, obstaclesFromMs))]),
     ...(reading.blockers ? [optional(blockersQuery(dialect))] : []),
     ...(reading.rights ? rightsQueries.map(optional) : []),
-  ])
-  const roundTripMs = monotonicNow() - readAtMs
+  ]
+  const answers = await askAll(session, asked, clockRead)
   const [first, replications, channels, sessionRows, tableRows, ...more] = answers
   const globals = only(first)
   if (flagOf(globals, 'without_gtids')) throw withoutGtids('gtid_mode is not ON')
@@ -83,8 +87,8 @@ export async function readFacts(reading: Reading): Promise<Facts> {
   const isOfChannel = (row: Row) =>
     replication === null || row.channel === null || textOf(row, 'channel') === channelName
   const facts = only(channels?.filter(isOfChannel))
-  // The server read its clock at some time since `readAtMs`: at that moment it showed this at the least.
-  const clockMs = Math.floor(numberOf(globals, 'clock_ms') - roundTripMs)
+  // The server read its clock, first of all, at some time since `readAtMs`: at that moment it showed this at the least.
+  const clockMs = Math.floor(numberOf(globals, 'clock_ms') - ((clockReadMs ?? monotonicNow()) - readAtMs))
   const sessions = sessionsOf(sessionRows ?? [], reading)
   const next = () => more.shift() ?? null
   const events = reading.events ? eventsOf(next(), next()) : null

@@ -137,9 +137,10 @@ export class Session {
 
   /**
    * Runs several statements in one request, so that they cost one round trip; the first that fails is the last that runs. Rejects only
-   * if the connection breaks, and has no deadline in it either. For role `watch` alone.
+   * if the connection breaks, and has no deadline in it either. `onFirst` is called when the first of them has been answered. For role
+   * `watch` alone.
    */
-  batch(statements: readonly Statement[]): Promise<Replies> {
+  batch(statements: readonly Statement[], onFirst: () => void = () => undefined): Promise<Replies> {
     if (this.#closed) return Promise.reject(this.#lastError ?? connectionLost())
     const texts = statements.map(({ sql, values }) => this.#connection.format(sql, [...(values ?? [])]))
     return new Promise((resolve, reject) => {
@@ -148,7 +149,9 @@ export class Session {
         this.#unanswered.delete(reject)
         resolve(replies)
       }
-      gather(this.#connection.query(texts.join(';\n')), end)
+      const query = this.#connection.query(texts.join(';\n'))
+      query.once('result', onFirst)
+      gather(query, end)
     })
   }
 
