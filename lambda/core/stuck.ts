@@ -80,7 +80,7 @@ export function givesBack(a: Assessment, row: Row, step: Step | null): boolean {
 /** R5: nothing was opened under a failover that is ours from the beginning; or the named server is open and the other one is not. */
 function mayGiveBack(a: Assessment): boolean {
   if (a.claim.kind !== 'mine') return false
-  if (!isClosed(a.spare)) return false
+  if (!isClosed(a.spare) || leavesSoon(a)) return false
   const { claim, ours } = a.claim
   // R4: a close that nobody answered may still land on the named server.
   if (ours.closing?.outcome === 'unknown') return false
@@ -170,10 +170,21 @@ export function tellsOf(a: Assessment): Tell[] {
   ]
 }
 
+/** An invocation's last seconds, in which a claim may still be made (`too-late-in-invocation`). */
+const LEAVING_MS = 30_000
+
+/**
+ * A claim is the only thing that hands a proof of freshness on (R15). So an invocation that has one does not end between two tries: it claims
+ * once more and leaves that claim to whoever comes next, who would have no proof of its own.
+ */
+function leavesSoon(a: Assessment): boolean {
+  return a.world.remainingMs < LEAVING_MS && a.world.request === null
+}
+
 /** For how long no failover begins after claims were given back: 15 s, 30 s, then a minute. */
 export function givenBackFor(a: Assessment): number {
   const { gaveBack } = a.memory
-  if (gaveBack === null) return 0
+  if (gaveBack === null || leavesSoon(a)) return 0
   const pauseMs =
     gaveBack.why !== null && isFinal(gaveBack.why)
       ? FINAL_PAUSE_MS

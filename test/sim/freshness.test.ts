@@ -5,6 +5,7 @@ import { contains } from '../../lambda/core/gtid-set.ts'
 import { overview } from '../../lambda/core/overview.ts'
 import { POLICY } from './healthy.ts'
 import { observe } from './observe.ts'
+import { BACKUP } from './refusing.ts'
 import { clone, EPOCH_MS, invocationOf, type SimServer } from './state.ts'
 import { Story } from './story.ts'
 
@@ -178,6 +179,29 @@ describe('X4, R15: the proof goes from holder to holder', () => {
     set(story, 'bob', { slow: false })
     minutes(story, 1, names)
     expect(story.ledger).toMatchObject({ writer: 'bob', epoch: 4, claim: null })
+    expect(lostBy(story)).toEqual([])
+  })
+
+  const stuckFor: [string, Partial<SimServer>, Partial<SimServer>][] = [
+    ['a backup locks the spare, and it is left to a person', { blockers: [BACKUP] }, { blockers: [] }],
+    [
+      'a right is missing on the spare',
+      { refuses: { 'stop-applier': { outcome: 'refused', errno: 1227 } } },
+      { refuses: {} },
+    ],
+  ]
+  test.each(stuckFor)('%s, for ten minutes: when that ends, the failover is made', (_, stuck, mended) => {
+    const failover = { ...POLICY.failover, endBlockersAfterMs: null }
+    const story = new Story({ policy: { failover } })
+    const names = { next: 1 }
+    minutes(story, 2, names)
+    set(story.commit('alice').wait(1000), 'bob', stuck).and({ do: 'crash', server: 'alice' })
+    minutes(story, 10, names)
+    expect(story.openServers).toEqual([])
+    set(story, 'bob', mended)
+    minutes(story, 2, names)
+    expect(story.openServers).toEqual(['bob'])
+    expect(story.ledger).toMatchObject({ writer: 'bob', claim: null })
     expect(lostBy(story)).toEqual([])
   })
 

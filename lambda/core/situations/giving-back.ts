@@ -13,7 +13,7 @@ import { adviceOn, inWords, reasonOf, stuckOn } from '../stuck.ts'
 import { listed } from '../switchover.ts'
 import { takesWrites } from '../writability.ts'
 import { blockersOf, toEnd } from './blocked.ts'
-import { receiving } from './claim-facts.ts'
+import { receiving, wouldLose } from './claim-facts.ts'
 
 const why = (a: Assessment) => {
   const reason = reasonOf(a.memory)
@@ -39,6 +39,7 @@ export const givingBack: readonly Row[] = [
       replicationStopped(a.spare) &&
       !wouldNotStart(a) &&
       !startedInVain(a) &&
+      !wouldLose(a.spare) &&
       !onHold(a) &&
       (!takesWrites(a.named) || spareClean(a)),
     because: (a) =>
