@@ -53,11 +53,8 @@ const statements = `SELECT t.PROCESSLIST_ID AS session, t.PROCESSLIST_USER AS ac
   WHERE s.END_EVENT_ID IS NULL AND s.NESTING_EVENT_ID IS NULL AND ${strangers}
   HAVING kind = 'ddl' OR age_ms >= ?`
 
-/**
- * Locks that no ordinary statement takes: LOCK TABLES, FLUSH TABLES WITH READ LOCK, and the lock of backups. One that is waited for
- * counts, too: others already wait behind it.
- */
-const locks = `SELECT t.PROCESSLIST_ID AS session, MAX(t.PROCESSLIST_USER) AS account,
+/** Who has or waits for a lock, and which kind of it. */
+const lockHolders = `SELECT t.PROCESSLIST_ID AS session, MAX(t.PROCESSLIST_USER) AS account,
     IF(MAX(m.OBJECT_TYPE = 'BACKUP LOCK'), 'backup', 'lock') AS kind,
     MAX(t.PROCESSLIST_TIME) * 1000 AS age_ms,
     CASE
@@ -66,7 +63,13 @@ const locks = `SELECT t.PROCESSLIST_ID AS session, MAX(t.PROCESSLIST_USER) AS ac
       ELSE 'table lock'
     END AS doing
   FROM performance_schema.metadata_locks AS m
-  JOIN performance_schema.threads AS t ON t.THREAD_ID = m.OWNER_THREAD_ID
+  JOIN performance_schema.threads AS t ON t.THREAD_ID = m.OWNER_THREAD_ID`
+
+/**
+ * Locks that no ordinary statement takes: LOCK TABLES, FLUSH TABLES WITH READ LOCK, and the lock of backups. One that is waited for
+ * counts, too: others already wait behind it.
+ */
+const locks = `${lockHolders}
   WHERE ${strangers} AND (
     (m.OBJECT_TYPE IN ('GLOBAL', 'COMMIT', 'BACKUP LOCK') AND m.LOCK_TYPE = 'SHARED')
     OR (m.OBJECT_TYPE = 'TABLE' AND m.LOCK_TYPE IN ('SHARED_READ_ONLY', 'SHARED_NO_WRITE', 'SHARED_NO_READ_WRITE')))
@@ -74,27 +77,15 @@ const locks = `SELECT t.PROCESSLIST_ID AS session, MAX(t.PROCESSLIST_USER) AS ac
 
 export const mysqlObstacles = `(${transactions}) UNION ALL (${statements}) UNION ALL (${locks})`
 
-/** Whoever started a replication thread is named as its user on some versions; only its name tells it apart. */
-const noReplica = `t.NAME NOT LIKE 'thread/sql/replica%' AND t.NAME NOT LIKE 'thread/sql/slave%'`
-
 /** Tables that an applier waits for: of these, whoever holds any lock is in its way. */
 const waitedFor = `SELECT w.OBJECT_SCHEMA AS home, w.OBJECT_NAME AS name
   FROM performance_schema.metadata_locks AS w
   JOIN performance_schema.threads AS x ON x.THREAD_ID = w.OWNER_THREAD_ID
   WHERE w.OBJECT_TYPE = 'TABLE' AND w.LOCK_STATUS = 'PENDING'
-    AND (x.NAME LIKE 'thread/sql/replica%' OR x.NAME LIKE 'thread/sql/slave%')`
+    AND NOT (${notReplication('x.NAME')})`
 
-export const mysqlBlockers = `SELECT t.PROCESSLIST_ID AS session, MAX(t.PROCESSLIST_USER) AS account,
-    IF(MAX(m.OBJECT_TYPE = 'BACKUP LOCK'), 'backup', 'lock') AS kind,
-    MAX(t.PROCESSLIST_TIME) * 1000 AS age_ms,
-    CASE
-      WHEN MAX(m.OBJECT_TYPE = 'BACKUP LOCK') THEN 'backup lock'
-      WHEN MAX(m.OBJECT_TYPE IN ('GLOBAL', 'COMMIT')) THEN 'global read lock'
-      ELSE 'table lock'
-    END AS doing
-  FROM performance_schema.metadata_locks AS m
-  JOIN performance_schema.threads AS t ON t.THREAD_ID = m.OWNER_THREAD_ID
-  WHERE ${strangers} AND ${noReplica} AND m.LOCK_STATUS = 'GRANTED' AND (
+export const mysqlBlockers = `${lockHolders}
+  WHERE ${strangers} AND m.LOCK_STATUS = 'GRANTED' AND (
     (m.OBJECT_TYPE IN ('GLOBAL', 'COMMIT', 'BACKUP LOCK') AND m.LOCK_TYPE = 'SHARED')
     OR (m.OBJECT_TYPE = 'TABLE' AND (
       m.LOCK_TYPE IN ('SHARED_READ_ONLY', 'SHARED_NO_READ_WRITE')
