@@ -73,12 +73,16 @@ function blindly(before: SimState, _after: SimState, { who, late, kind }: Effect
   ]
 }
 
-/** R13: without a claim, receiving is stopped only from a server that is held at that moment. */
+/**
+ * R13: without a claim, receiving is stopped only from a server that is held at that moment. One that a frozen server was sent under a claim
+ * lands when it wakes, whatever has become of that claim; it harms no data.
+ */
 function detached(before: SimState, after: SimState, effect: Effect): string[] {
   const complaints = blindly(before, after, effect)
   const ledger = ledgerOf(before)
   const from = otherOf(effect.server as Name)
-  if (ledger === null || ledger.claim !== null || ledger.holds.includes(from)) return complaints
+  if (effect.late || ledger === null || ledger.claim !== null || ledger.holds.includes(from))
+    return complaints
   return [...complaints, `R13: ${effect.who} stopped receiving from ${from}, which nobody holds`]
 }
 

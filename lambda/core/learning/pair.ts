@@ -6,6 +6,7 @@ import type { Ledger } from '../ledger.ts'
 import type { Comparison, Known, Memory } from '../memory.ts'
 import { held } from '../spare.ts'
 import type { Answer, ServerName, World } from '../world.ts'
+import { closednessOf } from '../writability.ts'
 import { currentLedger } from './ledger.ts'
 
 /** What is known of one server as the spare of the other says nothing of the other way round. */
@@ -39,7 +40,8 @@ export function learnPair(
   const named = world.servers[ledger.writer]?.answer ?? null
   const knownBefore = before.servers[ledger.writer]?.known ?? null
   let { commitsPerSecond } = before
-  const received = learnReceived(before, named, spare, knownBefore, world.policy.detection.freshnessMs)
+  const { freshnessMs } = world.policy.detection
+  const received = learnReceived(before, openOnly(named), spare, knownBefore, freshnessMs)
   const applied = learnApplied(before, named, spare, knownBefore)
   if (named !== null && knownBefore !== null && named.readAtMs > knownBefore.readAtMs + 100) {
     const known = learned.servers[ledger.writer]?.known
@@ -83,6 +85,11 @@ function acknowledgedAtMs(before: Memory, world: World, writer: ServerName, spar
   return acknowledgedAtMs === null ? beat.sentAtMs : Math.max(acknowledgedAtMs, beat.sentAtMs)
 }
 
+/** One that is closed may have lost in a crash what it had: it proves nothing of what there was to receive. */
+function openOnly(named: Answer | null): Answer | null {
+  return named !== null && closednessOf(named) === 'open' ? named : null
+}
+
 /**
  * Up to when the spare has received all that the writer had committed: the latest of our readings of the writer that the spare has the whole
  * of. Those that it lacks are remembered until it has them, so that one which is always some looks behind is known to be that far behind.
@@ -96,7 +103,7 @@ function learnReceived(
 ): Pick<Memory, 'coveredAtMs' | 'unreceivedMarks'> {
   const now = named === null ? null : { executed: named.executed, readAtMs: named.readAtMs }
   const has = spare === null ? null : held(spare)
-  const had = [...unreceivedMarks, knownBefore, now].filter(
+  const had = [...unreceivedMarks, knownBefore?.closed === false ? knownBefore : null, now].filter(
     (each) => each !== null && has !== null && contains(has, each.executed),
   )
   const times = [before, ...had.map((each) => each?.readAtMs ?? null)].filter((time) => time !== null)
