@@ -115,7 +115,7 @@ export function possiblyShort(e: Evidence): boolean {
   const wholeFromClockMs = spare.startedClockMs + START_MARGIN_MS
   if (spare.heartbeat.writtenClockMs >= wholeFromClockMs + aheadMs(named, memory, policy)) return false
   const offsetMs = spareMemory.clockOffsetMs ?? spare.clockMs - spare.readAtMs
-  if (memory.coveredAtMs !== null && memory.coveredAtMs + offsetMs >= wholeFromClockMs) return false
+  if (memory.coveredOpenAtMs !== null && memory.coveredOpenAtMs + offsetMs >= wholeFromClockMs) return false
   return !(inherited(e) && (claim?.provenClockMs ?? 0) >= wholeFromClockMs)
 }
 

@@ -31,6 +31,8 @@ export interface Memory {
   readonly ours: ClaimMemory | null
   /** Up to when the spare is known to have received everything that the writer had committed. */
   readonly coveredAtMs: number | null
+  /** The same, as far as the writer was open when it was read. */
+  readonly coveredOpenAtMs: number | null
   /** Positions of the writer that the spare had not received at the last look, oldest first, a few of them. */
   readonly unreceivedMarks: readonly Position[]
   /** Up to when the spare is known to have acknowledged everything that the writer had told anybody of (semi-synchronous). */
@@ -353,6 +355,7 @@ export function newMemory(policy: Policy, now: number, watchSinceClockMs: number
     readSinceClosed: false,
     ours: null,
     coveredAtMs: null,
+    coveredOpenAtMs: null,
     unreceivedMarks: [],
     acknowledgedAtMs: null,
     appliedAtMs: null,

@@ -241,6 +241,7 @@ const DECIDES_FOR_MS: Readonly<Record<string, number | null>> = {
   failingSinceMs: 8000,
   channelMovedAtMs: 5000,
   coveredAtMs: 8000,
+  coveredOpenAtMs: 8000,
   applierOnAtMs: 8000,
   appliedAtMs: 1001,
   bothSinceMs: null,

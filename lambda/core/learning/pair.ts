@@ -12,7 +12,7 @@ import { currentLedger } from './ledger.ts'
 /** What is known of one server as the spare of the other says nothing of the other way round. */
 function ofThisWriter(before: Memory, { writer }: Ledger): Memory {
   if ((currentLedger(before)?.writer ?? writer) === writer) return before
-  const received = { coveredAtMs: null, unreceivedMarks: [], acknowledgedAtMs: null }
+  const received = { coveredAtMs: null, coveredOpenAtMs: null, unreceivedMarks: [], acknowledgedAtMs: null }
   return { ...before, ...received, appliedAtMs: null, unappliedMarks: [], bothSinceMs: null, lagMs: null }
 }
 
@@ -25,6 +25,7 @@ export function learnPair(
 ): Pick<
   Memory,
   | 'coveredAtMs'
+  | 'coveredOpenAtMs'
   | 'unreceivedMarks'
   | 'acknowledgedAtMs'
   | 'appliedAtMs'
@@ -41,7 +42,7 @@ export function learnPair(
   const knownBefore = before.servers[ledger.writer]?.known ?? null
   let { commitsPerSecond } = before
   const { freshnessMs } = world.policy.detection
-  const received = learnReceived(before, openOnly(named), spare, knownBefore, freshnessMs)
+  const received = learnReceived(before, named, spare, knownBefore, freshnessMs)
   const applied = learnApplied(before, named, spare, knownBefore)
   if (named !== null && knownBefore !== null && named.readAtMs > knownBefore.readAtMs + 100) {
     const known = learned.servers[ledger.writer]?.known
@@ -51,6 +52,7 @@ export function learnPair(
   if (named === null || spare === null)
     return {
       ...received,
+      coveredOpenAtMs: coveredOpenAtMs(before, named, spare, knownBefore),
       acknowledgedAtMs: before.acknowledgedAtMs,
       ...applied,
       commitsPerSecond,
@@ -58,6 +60,7 @@ export function learnPair(
     }
   return {
     ...received,
+    coveredOpenAtMs: coveredOpenAtMs(before, named, spare, knownBefore),
     acknowledgedAtMs: acknowledgedAtMs(before, world, ledger.writer, spare),
     ...applied,
     commitsPerSecond,
@@ -85,9 +88,20 @@ function acknowledgedAtMs(before: Memory, world: World, writer: ServerName, spar
   return acknowledgedAtMs === null ? beat.sentAtMs : Math.max(acknowledgedAtMs, beat.sentAtMs)
 }
 
-/** One that is closed may have lost in a crash what it had: it proves nothing of what there was to receive. */
-function openOnly(named: Answer | null): Answer | null {
-  return named !== null && closednessOf(named) === 'open' ? named : null
+/** Of a writer that was open then: one that is closed may have lost in a crash what it had, and does not show all that there was to receive. */
+function coveredOpenAtMs(
+  { coveredOpenAtMs: before }: Memory,
+  named: Answer | null,
+  spare: Answer | null,
+  knownBefore: Known | null,
+): number | null {
+  if (spare === null) return before
+  const now = named !== null && closednessOf(named) === 'open' ? named : null
+  const had = [knownBefore?.closed === false ? knownBefore : null, now].filter(
+    (each) => each !== null && contains(held(spare), each.executed),
+  )
+  const times = [before, ...had.map((each) => each?.readAtMs ?? null)].filter((time) => time !== null)
+  return times.length === 0 ? null : Math.max(...times)
 }
 
 /**
@@ -103,7 +117,7 @@ function learnReceived(
 ): Pick<Memory, 'coveredAtMs' | 'unreceivedMarks'> {
   const now = named === null ? null : { executed: named.executed, readAtMs: named.readAtMs }
   const has = spare === null ? null : held(spare)
-  const had = [...unreceivedMarks, knownBefore?.closed === false ? knownBefore : null, now].filter(
+  const had = [...unreceivedMarks, knownBefore, now].filter(
     (each) => each !== null && has !== null && contains(has, each.executed),
   )
   const times = [before, ...had.map((each) => each?.readAtMs ?? null)].filter((time) => time !== null)
