@@ -43,9 +43,12 @@ async function untilStale(sinceMs: number): Promise<void> {
   await eventually('the last heartbeat is stale', () => performance.now() - sinceMs > 5500)
 }
 
-/** The other server is back, closed, with nothing of its own; whose threads do not run depends on who was stopped and who was frozen. */
+/**
+ * The other server is back, closed, with nothing of its own; whose threads do not run depends on who was stopped and who was frozen. A
+ * receiver that was stopped while it could not connect keeps that error.
+ */
 async function comparedAndStopped(watch: Invocation): Promise<void> {
-  const stopped = /^(spare|reverse)-stopped$/
+  const stopped = /^((spare|reverse)-stopped|spare-not-replicating)$/
   await eventually('it is compared', () => stopped.test(looks(watch).at(-1)?.situation ?? ''))
 }
 
