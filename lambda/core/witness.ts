@@ -52,7 +52,7 @@ export function testimony(
     return 'none'
   if (channel.receiver !== 'on') {
     if (channel.receiverErrno === 0) return 'pending'
-    return LOST_ERRNOS.has(channel.receiverErrno) ? 'lost' : 'alive'
+    return lostConnection(channel) ? 'lost' : 'alive'
   }
   const movedAtMs = memory.channelMovedAtMs ?? now
   const slow = channel.heartbeatPeriodMs <= 0 || channel.heartbeatPeriodMs > SLOW_PERIOD_MS
@@ -61,6 +61,11 @@ export function testimony(
   if (now - movedAtMs < silentAfterMs) return movedAtMs > failingSinceMs + IN_FLIGHT_MS ? 'alive' : 'pending'
   if (channel.queueing !== '') return 'half'
   return slow ? 'slow' : 'silent'
+}
+
+/** Its last error is that of a connection that broke or can't be made: the receiver goes on trying, and is off only if it was stopped. */
+export function lostConnection(channel: Channel): boolean {
+  return LOST_ERRNOS.has(channel.receiverErrno)
 }
 
 /** It stopped for good over an error, after `sinceMs` as far as we saw: what it says is of now. An older error says nothing. */

@@ -2,7 +2,7 @@
 import { type Assessment, applied, lostByWriter, type Side } from '../assessment.ts'
 import { losesRelayLog } from '../spare.ts'
 import * as steps from '../steps.ts'
-import { stoppedSince } from '../witness.ts'
+import { lostConnection, stoppedSince } from '../witness.ts'
 import { refusesWrites } from '../writability.ts'
 
 export const mine = (a: Assessment) => (a.claim.kind === 'mine' ? a.claim : null)
@@ -14,9 +14,11 @@ export const undo = (a: Assessment) =>
   steps.swap(a, 'undo', { claim: steps.claimOf(a, 'undo', a.named.name, true) })
 /** The receiver runs, or was stopped by an error that tells: starting it once more would tell nothing new, or cost the relay log. */
 export const asked = (a: Assessment) => receiving(a) || stoppedByError(a) || wouldLose(a.spare)
+/** A connection's error is left over from before the holder of the claim stopped it: the writer may live again by now (R10). */
 const stoppedByError = (a: Assessment) => {
   const channel = a.spare.answer?.channel
   if (channel == null || channel.receiverErrno === 0 || mine(a)?.ours.detached === true) return false
+  if (lostConnection(channel)) return false
   const { failingSinceMs } = a.named.memory
   return failingSinceMs === null || stoppedSince(channel, a.spare.memory, failingSinceMs)
 }
