@@ -2,19 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import type { Message } from '../../lambda/core/message.ts'
 import { happen } from './pair.ts'
-import { invocationOf, type Name, type SimServer } from './state.ts'
-import { Story } from './story.ts'
-
-function watched(): Story {
-  const story = new Story().start('w1')
-  for (let second = 0; second < 4; second++) story.turn('w1', 1000).commit('alice').wait(10)
-  return story.wait(1).turn('w1', 0)
-}
-
-const set = (story: Story, server: Name, change: Partial<SimServer>) =>
-  story.change(`${server}: ${JSON.stringify(change)}`, (state) =>
-    Object.assign(state.servers[server], change),
-  )
+import { invocationOf, type SimServer } from './state.ts'
+import { type Story, set, watched } from './story.ts'
 
 /** Turns until a message of this event is sent; tells it, and how bob is at that moment. */
 function messageOf(story: Story, event: string, who = 'w1'): Message & { bob: Partial<SimServer> } {

@@ -7,12 +7,7 @@ import { POLICY } from './healthy.ts'
 import { observe } from './observe.ts'
 import { BACKUP } from './refusing.ts'
 import { clone, EPOCH_MS, invocationOf, type SimServer } from './state.ts'
-import { Story } from './story.ts'
-
-const set = (story: Story, server: 'alice' | 'bob', change: Partial<SimServer>) =>
-  story.change(`${server}: ${JSON.stringify(change)}`, (state) =>
-    Object.assign(state.servers[server], change),
-  )
+import { Story, set } from './story.ts'
 
 const FRESHNESS_MS = POLICY.detection.freshnessMs
 

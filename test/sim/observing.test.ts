@@ -18,8 +18,8 @@ import { BEGINNINGS } from './beginnings.ts'
 import { wander } from './explore.ts'
 import { POLICY } from './healthy.ts'
 import { type Decide, happen } from './pair.ts'
-import { invocationOf, type Name, type SimServer, type SimState } from './state.ts'
-import { Story } from './story.ts'
+import { invocationOf, type SimServer, type SimState } from './state.ts'
+import { Story, set } from './story.ts'
 
 const OBSERVE = { failover: { ...POLICY.failover, mode: 'observe' as const } }
 
@@ -31,11 +31,6 @@ function watched(family: SimServer['family'] = 'mysql'): Story {
   for (let second = 0; second < 4; second++) story.turn('w1', 1000).commit('alice').wait(10)
   return story.turn('w1', 0)
 }
-
-const set = (story: Story, server: Name, change: Partial<SimServer>) =>
-  story.change(`${server}: ${JSON.stringify(change)}`, (state) =>
-    Object.assign(state.servers[server], change),
-  )
 
 /** Turns until a message of this event is sent. */
 function messageOf(story: Story, event: string, who = 'w1'): Message {

@@ -10,13 +10,8 @@ import type { ManualRequest } from '../../lambda/core/world.ts'
 import { firstLedger, POLICY } from './healthy.ts'
 import { ledgerOf } from './musts.ts'
 import { observe } from './observe.ts'
-import { clone, invocationOf, type Name, type SimServer } from './state.ts'
-import { Story } from './story.ts'
-
-const set = (story: Story, server: Name, change: Partial<SimServer>) =>
-  story.change(`${server}: ${JSON.stringify(change)}`, (state) =>
-    Object.assign(state.servers[server], change),
-  )
+import { clone, invocationOf } from './state.ts'
+import { Story, set } from './story.ts'
 
 const FIRST_TEXT = formatLedger(firstLedger())
 

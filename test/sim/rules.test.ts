@@ -13,8 +13,8 @@ import { explore, settledIn, type Wandered, wander } from './explore.ts'
 import { beginning } from './exploring.ts'
 import { firstLedger } from './healthy.ts'
 import { commit, type Decide } from './pair.ts'
-import { invocationOf, type SimServer, UUIDS } from './state.ts'
-import { Story, withDecision, withRow } from './story.ts'
+import { invocationOf, UUIDS } from './state.ts'
+import { Story, set, withDecision, withRow } from './story.ts'
 
 /** `decide` that is shown another world or memory than there is. */
 function misled(change: (memory: Memory, world: World) => [Memory, World]): Decide {
@@ -50,11 +50,6 @@ function watched(deciding?: Decide, tolerant = true): Story {
   for (let second = 0; second < 5; second++) story.turn('w1', 1000).commit('alice').wait(10)
   return story.turn('w1', 0)
 }
-
-const set = (story: Story, server: 'alice' | 'bob', change: Partial<SimServer>) =>
-  story.change(`${server}: ${JSON.stringify(change)}`, (state) =>
-    Object.assign(state.servers[server], change),
-  )
 
 /** The same story twice: whole, it breaks nothing; without the rule, it breaks that rule. */
 function shows(rule: RegExp, tell: (story: Story) => unknown, without: Decide): void {

@@ -10,17 +10,8 @@ import type { Policy } from '../../lambda/core/policy.ts'
 import type { Row } from '../../lambda/core/situation.ts'
 import type { Answer, SemiSync, ServerEvent } from '../../lambda/core/world.ts'
 import { BEGINNING, firstLedger, POLICY } from './healthy.ts'
-import {
-  ADDRESSES,
-  cutName,
-  EPOCH_MS,
-  invocationOf,
-  NAMES,
-  type Name,
-  type SimServer,
-  UUIDS,
-} from './state.ts'
-import { Story, situationsReached } from './story.ts'
+import { ADDRESSES, cutName, EPOCH_MS, invocationOf, NAMES, type Name, UUIDS } from './state.ts'
+import { Story, set, situationsReached } from './story.ts'
 
 /** Rows that no story reaches, with the reason. */
 const NOT_BY_STORY: Readonly<Record<string, string>> = {
@@ -64,11 +55,6 @@ const SEMI_SYNC: SemiSync = {
   replicasAcknowledging: 1,
   timeoutMs: 10_000,
 }
-
-const set = (story: Story, server: Name, change: Partial<SimServer>) =>
-  story.change(`${server}: ${JSON.stringify(change)}`, (state) =>
-    Object.assign(state.servers[server], change),
-  )
 
 function expectWriter(story: Story, name: Name, epoch: number): void {
   expect(story.openServers, story.trace()).toEqual([name])

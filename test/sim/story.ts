@@ -6,7 +6,7 @@ import type { PlannedSwitchover } from '../../lambda/core/world.ts'
 import { healthy } from './healthy.ts'
 import { broken, ledgerOf, unrest } from './musts.ts'
 import { commit, type Decide, type Event, type How, happen } from './pair.ts'
-import { invocationOf, NAMES, type Name, type SimState, takesWrites } from './state.ts'
+import { invocationOf, NAMES, type Name, type SimServer, type SimState, takesWrites } from './state.ts'
 
 export interface Told {
   readonly text: string
@@ -173,6 +173,20 @@ export function tellEvent(before: SimState, event: Event, code: string): string 
     default:
       return `${at} ${event.do} ${event.server}`
   }
+}
+
+/** A server is otherwise from now on. */
+export function set(story: Story, server: Name, change: Partial<SimServer>): Story {
+  return story.change(`${server}: ${JSON.stringify(change)}`, (state) =>
+    Object.assign(state.servers[server], change),
+  )
+}
+
+/** A writer that commits and a watch that has seen it for four seconds; everything has arrived. */
+export function watched(): Story {
+  const story = new Story().start('w1')
+  for (let second = 0; second < 4; second++) story.turn('w1', 1000).commit('alice').wait(10)
+  return story.wait(1).turn('w1', 0)
 }
 
 /** `decide` with a row changed, or gone if `change` is null: a rule is shown to be needed by breaking it. */

@@ -3,19 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { formatLedger } from '../../lambda/core/ledger.ts'
 import { FORCEABLE } from '../../lambda/core/situations/refusals.ts'
 import { firstLedger } from './healthy.ts'
-import { invocationOf, type Name, type SimServer, UUIDS } from './state.ts'
-import { Story } from './story.ts'
-
-function watched(): Story {
-  const story = new Story().start('w1')
-  for (let second = 0; second < 4; second++) story.turn('w1', 1000).commit('alice').wait(10)
-  return story.wait(1).turn('w1', 0)
-}
-
-const set = (story: Story, server: Name, change: Partial<SimServer>) =>
-  story.change(`${server}: ${JSON.stringify(change)}`, (state) =>
-    Object.assign(state.servers[server], change),
-  )
+import { invocationOf, UUIDS } from './state.ts'
+import { type Story, set, watched } from './story.ts'
 
 /** What a failover that waives these ends with. */
 function forced(story: Story, ...force: string[]): string {

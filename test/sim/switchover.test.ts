@@ -12,8 +12,8 @@ import type { Row } from '../../lambda/core/situation.ts'
 import type { Obstacle, PlannedSwitchover, SemiSync, ServerEvent } from '../../lambda/core/world.ts'
 import { BEGINNING, firstLedger, POLICY } from './healthy.ts'
 import { commit, type Decide, type Event, type How } from './pair.ts'
-import { ADDRESSES, invocationOf, NAMES, type Name, type SimServer, UUIDS } from './state.ts'
-import { Story, situationsReached } from './story.ts'
+import { ADDRESSES, invocationOf, NAMES, type Name, UUIDS } from './state.ts'
+import { Story, set, situationsReached } from './story.ts'
 
 const UNACKNOWLEDGED: SemiSync = {
   sourceWaits: true,
@@ -33,11 +33,6 @@ function watched(policy: Partial<Policy> = {}): Story {
   for (let second = 0; second < 4; second++) story.turn('w1', 1000).commit('alice').wait(10)
   return story.turn('w1', 0)
 }
-
-const set = (story: Story, server: Name, change: Partial<SimServer>) =>
-  story.change(`${server}: ${JSON.stringify(change)}`, (state) =>
-    Object.assign(state.servers[server], change),
-  )
 
 const obstacle = (kind: Obstacle['kind']): Obstacle => ({
   session: 77,

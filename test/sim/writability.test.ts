@@ -13,19 +13,8 @@ import { pictureOf } from '../../lambda/widget-picture.ts'
 import { BEGINNINGS } from './beginnings.ts'
 import { wander } from './explore.ts'
 import { type Decide, happen } from './pair.ts'
-import { invocationOf, type Name, type SimServer } from './state.ts'
-import { Story } from './story.ts'
-
-function watched(): Story {
-  const story = new Story().start('w1')
-  for (let second = 0; second < 4; second++) story.turn('w1', 1000).commit('alice').wait(10)
-  return story.wait(1).turn('w1', 0)
-}
-
-const set = (story: Story, server: Name, change: Partial<SimServer>) =>
-  story.change(`${server}: ${JSON.stringify(change)}`, (state) =>
-    Object.assign(state.servers[server], change),
-  )
+import { invocationOf, type SimServer } from './state.ts'
+import { Story, set, watched } from './story.ts'
 
 /** Its options say read_only and nothing of super_read_only, as most people's do. */
 const bootsHalf = (story: Story) =>
