@@ -14,11 +14,20 @@ export const undo = (a: Assessment) =>
   steps.swap(a, 'undo', { claim: steps.claimOf(a, 'undo', a.named.name, true) })
 /** The receiver runs, or was stopped by an error that tells: starting it once more would tell nothing new, or cost the relay log. */
 export const asked = (a: Assessment) => receiving(a) || stoppedByError(a) || wouldLose(a.spare)
-/** A connection's error is left over from before the holder of the claim stopped it: the writer may live again by now (R10). */
+/** The spare's threads were started before this very look. */
+export const justStarted = ({ world: { last }, spare }: Assessment) =>
+  last?.step.kind === 'start-threads' && last.step.server === spare.name && last.outcome === 'done'
+const askedSinceStep = ({ world: { last }, spare }: Assessment) =>
+  (spare.answer?.askedAtMs ?? 0) >= (last?.endedAtMs ?? Number.POSITIVE_INFINITY)
+
+/**
+ * A connection's error is left over from before the holder of the claim stopped it: the writer may live again by now (R10). It speaks only of a
+ * receiver that was started before this look and has given up since, as with one attempt allowed (SOURCE_RETRY_COUNT).
+ */
 const stoppedByError = (a: Assessment) => {
   const channel = a.spare.answer?.channel
   if (channel == null || channel.receiverErrno === 0 || mine(a)?.ours.detached === true) return false
-  if (lostConnection(channel)) return false
+  if (lostConnection(channel) && !(justStarted(a) && askedSinceStep(a))) return false
   const { failingSinceMs } = a.named.memory
   return failingSinceMs === null || stoppedSince(channel, a.spare.memory, failingSinceMs)
 }

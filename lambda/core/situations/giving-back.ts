@@ -2,9 +2,7 @@
  * A server refuses for too long what we need under our claim, and nothing was opened: what was stopped is started again, the claim is
  * given back, and people are told what would have to change. These rows stand in for the one whose step is refused (stuck.ts).
  */
-
-import type { Assessment } from '../assessment.ts'
-import { onHold, spareClean } from '../assessment.ts'
+import { type Assessment, onHold, spareClean } from '../assessment.ts'
 import { replicationStopped } from '../following.ts'
 import { tell } from '../message.ts'
 import type { Row } from '../situation.ts'
@@ -13,7 +11,7 @@ import { adviceOn, inWords, reasonOf, stuckOn } from '../stuck.ts'
 import { listed } from '../switchover.ts'
 import { takesWrites } from '../writability.ts'
 import { blockersOf, toEnd } from './blocked.ts'
-import { receiving, wouldLose } from './claim-facts.ts'
+import { justStarted, receiving, wouldLose } from './claim-facts.ts'
 
 const why = (a: Assessment) => {
   const reason = reasonOf(a.memory)
@@ -26,10 +24,6 @@ const why = (a: Assessment) => {
 const wouldNotStart = (a: Assessment) =>
   stuckOn(a, a.spare.name, 'start-threads') !== null || stuckOn(a, a.spare.name, 'kill-others') !== null
 
-/** They were started before this very look, and one is off again: as against a writer that is short (1236), or after an error that stands. */
-const startedInVain = ({ world: { last }, spare }: Assessment) =>
-  last?.step.kind === 'start-threads' && last.step.server === spare.name && last.outcome === 'done'
-
 export const givingBack: readonly Row[] = [
   {
     code: 'giving-back-threads',
@@ -38,7 +32,8 @@ export const givingBack: readonly Row[] = [
     when: (a) =>
       replicationStopped(a.spare) &&
       !wouldNotStart(a) &&
-      !startedInVain(a) &&
+      // One that is off again by now would be again: as against a writer that is short (1236), or after an error that stands.
+      !justStarted(a) &&
       !wouldLose(a.spare) &&
       !onHold(a) &&
       (!takesWrites(a.named) || spareClean(a)),
